@@ -1,0 +1,59 @@
+//! `authwright list`
+
+use std::fmt::Write as _;
+
+use anyhow::Result;
+use serde_json::json;
+
+use super::Context;
+use crate::core::pack::Pack;
+
+/// List stacks, modules and options
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// # Errors
+/// When stdout cannot be written.
+pub fn run(context: &Context, _: &Args) -> Result<()> {
+    if context.ui.json {
+        let stacks: Vec<_> = context.packs.iter().map(object).collect();
+        return context.ui.object(json!({ "stacks": stacks }));
+    }
+    context.ui.data(&context.packs.iter().map(text).collect::<Vec<_>>().join("\n"))
+}
+
+fn object(pack: &Pack) -> serde_json::Value {
+    let manifest = &pack.manifest;
+    let modules: Vec<_> = manifest.module.iter().map(|m| json!({ "id": m.id, "summary": m.summary, "default": m.default })).collect();
+    let options: Vec<_> = manifest
+        .option
+        .iter()
+        .map(|option| {
+            let values: Vec<&str> = option.choice.iter().map(|choice| choice.value.as_str()).collect();
+            json!({ "id": option.id, "question": option.question, "default": option.default, "values": values })
+        })
+        .collect();
+    json!({
+        "id": manifest.id,
+        "name": manifest.name,
+        "version": manifest.version,
+        "versions": manifest.detect.versions.to_string(),
+        "modules": modules,
+        "options": options,
+    })
+}
+
+fn text(pack: &Pack) -> String {
+    let manifest = &pack.manifest;
+    let mut out = format!("{} ({} {}), pack {}\n", manifest.id, manifest.name, manifest.detect.versions, manifest.version);
+    for module in &manifest.module {
+        _ = writeln!(out, "  --with {:<14} {}{}", module.id, module.summary, if module.default { " (default)" } else { "" });
+    }
+    for option in &manifest.option {
+        for choice in &option.choice {
+            let default = if choice.value == option.default { " (default)" } else { "" };
+            _ = writeln!(out, "  {:<21} {}{default}", format!("--{} {}", option.id, choice.value), choice.summary);
+        }
+    }
+    out
+}

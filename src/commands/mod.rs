@@ -1,0 +1,25 @@
+//! One file a command: its arguments and its function side by side.
+
+pub mod add;
+pub mod check;
+pub mod detect;
+pub mod list;
+pub mod make;
+pub mod new;
+pub mod proof;
+pub mod secret;
+pub mod target;
+pub mod undo;
+pub mod verify;
+
+use crate::{
+    core::pack::Pack,
+    shell::{Interrupt, ui::Ui},
+};
+
+/// What every command may use.
+pub struct Context {
+    pub ui: Ui,
+    pub packs: Vec<Pack>,
+    pub interrupt: Interrupt,
+}

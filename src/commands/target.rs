@@ -1,0 +1,262 @@
+//! Finding the app that a command works on.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use super::Context;
+use crate::{
+    cli::Where,
+    core::{
+        anchor::glob_set,
+        detect::{self, Detection, Project, Verdict},
+        lock::{self, Lock},
+        manifest,
+        pack::Pack,
+        plan::Workspace,
+        problem::Problem,
+        project::{Change, RelPath, Text, Tree},
+    },
+    shell::disk::{Disk, Read},
+};
+
+/// An app, read.
+pub struct Target {
+    /// The workspace root, or the app's own folder; everything that is written is below it.
+    pub base: Disk,
+    /// The app relative to the base; empty when they are the same.
+    pub app: String,
+    /// The app relative to the folder that the user named; empty when they are the same.
+    pub shown: String,
+    pub tree: Tree,
+    pub workspace: Workspace,
+}
+
+impl Target {
+    /// Changes of the app as changes below the base.
+    #[must_use]
+    pub fn in_base(&self, changes: &[Change]) -> Vec<Change> {
+        changes.iter().map(|change| Change { path: change.path.below(&self.app), ..change.clone() }).collect()
+    }
+
+    /// The app's folder.
+    #[must_use]
+    pub fn folder(&self) -> PathBuf {
+        self.base.root().join(&self.app)
+    }
+}
+
+/// Reads what detection looks at, below `dir`.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn detect(context: &Context, dir: &Path) -> Result<Detection> {
+    let disk = open(context, dir)?;
+    let mut globs: Vec<String> = manifest::NAMES.iter().map(|name| format!("**/{name}")).collect();
+    globs.extend(context.packs.iter().flat_map(|pack| pack.manifest.reads.iter().map(|glob| format!("**/{glob}"))));
+    let (tree, unread) = disk.tree(&glob_set(&globs)?, &[])?;
+    let above = above(dir)?.map(|(_, workspace)| workspace);
+    let mut detection = detect::detect(&context.packs, &tree, above.as_ref())?;
+    detection.unread.extend(unread.into_iter().map(|file| format!("{}: {}", file.path, file.why)));
+    Ok(detection)
+}
+
+/// Opens a folder and brings an interrupted run in it to its end first.
+fn open(context: &Context, dir: &Path) -> Result<Disk> {
+    let disk = Disk::open(dir)?;
+    if let Some(message) = crate::shell::apply::recover(&disk)? {
+        context.ui.warn(&message);
+    }
+    Ok(disk)
+}
+
+/// The one app that the user means: the only one, the one named, or the one picked.
+///
+/// # Errors
+/// With exit 4 when there is none, several, or one that cannot be served.
+pub fn choose(context: &Context, place: &Where, stack: Option<&str>) -> Result<Project> {
+    let detection = detect(context, &place.dir)?;
+    for unread in &detection.unread {
+        context.ui.warn(&format!("could not be read: {unread}"));
+    }
+    let fits = |project: &&Project| {
+        place.path.as_deref().is_none_or(|path| normal(path) == project.path)
+            && stack.is_none_or(|stack| project.stack.as_deref() == Some(stack))
+    };
+    let found: Vec<&Project> = detection.projects.iter().filter(fits).collect();
+    match found.as_slice() {
+        [] => Err(none(&detection, place, stack).into()),
+        [one] => served(one),
+        several if context.ui.interactive => {
+            let lines: Vec<String> = several.iter().map(|project| line(project)).collect();
+            served(several[context.ui.select("Which app?", &lines, 0)?])
+        }
+        several => Err(ambiguous(several).into()),
+    }
+}
+
+fn normal(path: &str) -> String {
+    let path = path.trim_end_matches('/').trim_start_matches("./");
+    if path.is_empty() { ".".to_owned() } else { path.to_owned() }
+}
+
+fn served(project: &Project) -> Result<Project> {
+    match &project.reason {
+        None => Ok(project.clone()),
+        Some(reason) => {
+            let what = format!("found {}, which cannot be served\n{}", project.framework, evidence(project));
+            Err(Problem::unsupported(what, reason.clone()).into())
+        }
+    }
+}
+
+fn none(detection: &Detection, place: &Where, stack: Option<&str>) -> Problem {
+    if detection.verdict == Verdict::None {
+        let what = format!("found no web app in `{}`", place.dir.display());
+        return Problem::unsupported(what, "name the app's folder, or start one with `authwright new DIR`");
+    }
+    let all: Vec<String> = detection.projects.iter().map(|project| format!("  {}", line(project))).collect();
+    let wanted = match (&place.path, stack) {
+        (Some(path), _) => format!("`--path {path}`"),
+        (None, Some(stack)) => format!("`--stack {stack}`"),
+        (None, None) => "what was asked for".to_owned(),
+    };
+    Problem::unsupported(format!("no app here is {wanted}; there is\n{}", all.join("\n")), "name one of these with `--path`")
+}
+
+fn ambiguous(several: &[&Project]) -> Problem {
+    let lines: Vec<String> = several.iter().map(|project| format!("  {}", line(project))).collect();
+    let first = several.first().map_or(".", |project| project.path.as_str());
+    Problem::unsupported(
+        format!("found {} apps and cannot tell which is meant\n{}", several.len(), lines.join("\n")),
+        format!("choose one with `--path {first}`"),
+    )
+}
+
+fn line(project: &Project) -> String {
+    let version = project.framework_version.as_deref().unwrap_or_default();
+    format!("{}  {} {version}", project.path, project.framework).trim_end().to_owned()
+}
+
+/// The lines that the claim rests on.
+#[must_use]
+pub fn evidence(project: &Project) -> String {
+    let lines = project.evidence.iter().map(|found| format!("  {}:{}  {}", found.file, found.line, found.text));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Reads an app for planning: the files that the pack looks at, and every file that it may write.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn read(context: &Context, place: &Where, path: &str, pack: Option<&Pack>) -> Result<Target> {
+    let app = absolute(&place.dir.join(if path == "." { "" } else { path }))?;
+    let above = above(&app)?;
+    let (root, workspace) = above.unwrap_or_else(|| (app.clone(), Workspace::default()));
+    let base = open(context, &root)?;
+    let inside = app.strip_prefix(base.root()).or_else(|_| app.strip_prefix(&root)).unwrap_or(Path::new(""));
+    let app = inside.to_string_lossy().replace('\\', "/");
+    let (tree, _) = Disk::open(&root.join(inside))?.tree(&reads(pack)?, &writes(&context.packs)?)?;
+    let lock = text(&base, "Cargo.lock")?;
+    let shown = if path == "." { String::new() } else { path.to_owned() };
+    Ok(Target { base, app, shown, tree, workspace: Workspace { lock, ..workspace } })
+}
+
+fn reads(pack: Option<&Pack>) -> Result<globset::GlobSet> {
+    glob_set(pack.map_or(&[][..], |pack| &pack.manifest.reads))
+}
+
+/// Paths that are read even when they are ignored.
+fn writes(packs: &[Pack]) -> Result<Vec<RelPath>> {
+    let own = [lock::PATH, lock::PROOF].into_iter().map(str::to_owned);
+    let of = |pack: &Pack| {
+        let lines = pack.manifest.lines.iter().map(|lines| lines.file.clone());
+        let files = pack.files.iter().map(|(path, _)| path.clone());
+        lines.chain(files).chain([pack.manifest.detect.manifest.clone()]).collect::<Vec<_>>()
+    };
+    own.chain(packs.iter().flat_map(of)).map(|path| Ok(RelPath::new(&path)?)).collect()
+}
+
+/// The text of a file at the base, if it is there.
+///
+/// # Errors
+/// When it is there and cannot be read.
+pub fn text(disk: &Disk, path: &str) -> Result<Option<Text>> {
+    match disk.read(&RelPath::new(path)?)? {
+        Read::Text(text) => Ok(Some(text)),
+        Read::Missing | Read::NotText => Ok(None),
+    }
+}
+
+fn absolute(dir: &Path) -> Result<PathBuf> {
+    // Opening says what is wrong with a folder that is not there.
+    Ok(std::path::absolute(Disk::open(dir)?.root())?)
+}
+
+/// The workspace root that a folder is a member of: its path, and its manifest.
+fn above(dir: &Path) -> Result<Option<(PathBuf, Workspace)>> {
+    let dir = absolute(dir)?;
+    let own = text(&Disk::open(&dir)?, "Cargo.toml")?;
+    if own.as_ref().is_some_and(|own| manifest::is_workspace("Cargo.toml", own.raw(), "")) {
+        return Ok(Some((dir, Workspace { manifest: own, lock: None })));
+    }
+    for root in dir.ancestors().skip(1) {
+        let Ok(disk) = Disk::open(root) else { continue };
+        let Ok(Some(found)) = text(&disk, "Cargo.toml") else { continue };
+        let member = dir.strip_prefix(root).unwrap_or(Path::new("")).to_string_lossy().replace('\\', "/");
+        if manifest::is_workspace("Cargo.toml", found.raw(), &member) {
+            return Ok(Some((root.to_owned(), Workspace { manifest: Some(found), lock: None })));
+        }
+    }
+    Ok(None)
+}
+
+/// The lock of the app in a folder: in the folder itself, or in the only app below that has one.
+///
+/// # Errors
+/// When there is none (exit 1) or several (exit 2).
+pub fn locked(context: &Context, place: &Where) -> Result<(Target, Lock)> {
+    let disk = open(context, &place.dir)?;
+    let apps = detect(context, &place.dir)?.projects.into_iter().map(|project| project.path);
+    let mut all: Vec<String> = vec![];
+    for path in std::iter::once(".".to_owned()).chain(apps).chain(place.path.as_deref().map(normal)) {
+        let file = if path == "." { lock::PATH.to_owned() } else { format!("{path}/{}", lock::PATH) };
+        if !all.contains(&path) && text(&disk, &file)?.is_some() {
+            all.push(path);
+        }
+    }
+    let wanted = place.path.as_deref().map(normal);
+    let fits: Vec<&String> = all.iter().filter(|path| wanted.as_ref().is_none_or(|wanted| wanted == *path)).collect();
+    let path = match fits.as_slice() {
+        [one] => *one,
+        _ if fits.iter().any(|path| *path == ".") => &".".to_owned(),
+        [] => return Err(no_lock(place).into()),
+        _ => return Err(several_locks(&fits).into()),
+    };
+    let without = read(context, place, path, None)?;
+    let lock = Lock::read(&without.tree)?.ok_or_else(|| no_lock(place))?;
+    let pack = lock.layer.last().and_then(|layer| context.packs.iter().find(|pack| pack.manifest.id == layer.pack));
+    let mut target = read(context, place, path, pack)?;
+    for created in lock.layer.iter().flat_map(|layer| &layer.created) {
+        if let Some(text) = text(&Disk::open(&target.folder())?, created.path.as_str())? {
+            target.tree.insert(created.path.clone(), text);
+        }
+    }
+    Ok((target, lock))
+}
+
+fn no_lock(place: &Where) -> Problem {
+    Problem::problem(
+        format!("nothing was generated in `{}`: there is no {}", place.dir.display(), lock::PATH),
+        "run `authwright add` first, or name the app's folder",
+    )
+}
+
+fn several_locks(all: &[&String]) -> Problem {
+    let lines: Vec<String> = all.iter().map(|path| format!("  {path}")).collect();
+    let first = all.first().map_or("", |path| path.as_str());
+    Problem::usage(
+        format!("several apps here have a lock\n{}", lines.join("\n")),
+        format!("choose one with `--path {first}`"),
+    )
+}

@@ -1,0 +1,122 @@
+//! `authwright undo`
+
+use anyhow::Result;
+use serde_json::json;
+
+use super::{Context, make, proof::Proof, target};
+use crate::{
+    cli::Where,
+    core::{
+        lock::Lock,
+        patch,
+        problem::Problem,
+        project::{Change, Plan, Step},
+        undo,
+    },
+    shell::{
+        apply,
+        ui::{DIM, GOOD, paint},
+    },
+};
+
+/// Take back the last `add`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    pub place: Where,
+    /// Take back every `add`
+    #[arg(long)]
+    pub all: bool,
+    /// Do it without asking
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Never ask, even on a terminal
+    #[arg(long)]
+    pub no_input: bool,
+    /// Show what would be done; write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Write the patch to a file, or to stdout with `-`
+    #[arg(long, value_name = "FILE|-")]
+    pub patch: Option<String>,
+}
+
+/// # Errors
+/// When there is no lock, the user says no, or a file changed since it was read.
+pub fn run(context: &Context, args: &Args) -> Result<()> {
+    let (target, lock) = target::locked(context, &args.place)?;
+    let plan = plan(context, &target, lock, args.all)?;
+    let (derived, kept) = derived(&target)?;
+    if let Some(to) = &args.patch {
+        make::write_patch(context, to, &plan.changes, &target.shown)?;
+    }
+    make::changed(context, &plan.changes, &target.shown);
+    make::steps(context, &plan.manual);
+    if args.dry_run {
+        context.ui.say(&paint(DIM, "\nnothing was written: this was a dry run"));
+        return report(context, args, &target, &plan, "dry-run");
+    }
+    confirm(context, args)?;
+    let mut changes = target.in_base(&plan.changes);
+    changes.extend(derived);
+    apply::apply(&target.base, &changes)?;
+    for line in kept {
+        context.ui.warn(&line);
+    }
+    context.ui.say(&format!("\n{} the files are as they were; tables in a database stay", paint(GOOD, "done")));
+    report(context, args, &target, &plan, "undone")
+}
+
+fn plan(context: &Context, target: &target::Target, mut lock: Lock, all: bool) -> Result<Plan> {
+    let mut tree = target.tree.clone();
+    let mut manual: Vec<Step> = vec![];
+    let layers = if all { lock.layer.len() } else { 1 };
+    for _ in 0..layers {
+        let id = lock.layer.last().map(|layer| layer.pack.clone());
+        let pack = context.packs.iter().find(|pack| Some(&pack.manifest.id) == id.as_ref());
+        let plan = undo::undo(&tree, &lock, pack.map(|pack| &pack.language))?;
+        tree = tree.with(&plan.changes);
+        manual.extend(plan.manual);
+        lock.layer.pop();
+    }
+    Ok(Plan { changes: target.tree.difference(&tree), manual })
+}
+
+/// The package manager's files as they were, where nobody changed them since; and words about those that stay.
+fn derived(target: &target::Target) -> Result<(Vec<Change>, Vec<String>)> {
+    let (mut changes, mut kept) = (vec![], vec![]);
+    for file in Proof::read(&target.tree)?.map(|proof| proof.derived).unwrap_or_default() {
+        let Some(now) = target::text(&target.base, file.path.as_str())? else { continue };
+        match file.before(&now) {
+            Ok(before) => changes.push(Change { path: file.path, before: Some(now), after: before }),
+            Err(why) => kept.push(why),
+        }
+    }
+    Ok((changes, kept))
+}
+
+fn confirm(context: &Context, args: &Args) -> Result<()> {
+    if args.yes {
+        return Ok(());
+    }
+    if !context.ui.interactive {
+        let fix = "pass `--yes` to take it back, or `--dry-run` to look first";
+        return Err(Problem::usage("nobody is there to answer: `--yes` not given", fix).into());
+    }
+    if context.ui.confirm("Take it back?", true)? {
+        return Ok(());
+    }
+    Err(Problem::interrupted("not taken back; nothing was changed", "run the command again when you want it").into())
+}
+
+fn report(context: &Context, args: &Args, target: &target::Target, plan: &Plan, result: &str) -> Result<()> {
+    if !context.ui.json {
+        return Ok(());
+    }
+    let changes = make::changes(&plan.changes, &target.shown);
+    let mut object = json!({ "result": result, "changes": changes, "manual": plan.manual });
+    if args.patch.as_deref() == Some("-") {
+        object["patch"] = patch::patch(&plan.changes, &target.shown).into();
+    }
+    context.ui.object(object)
+}

@@ -1,0 +1,59 @@
+//! `authwright verify`
+
+use anyhow::Result;
+use serde_json::json;
+
+use super::{Context, proof::Proof, target};
+use crate::{
+    cli::Where,
+    core::{
+        lock,
+        verify::{self, Drift},
+    },
+    shell::ui::{BAD, DIM, GOOD, WARN, paint, printable},
+};
+
+/// Compare the project with what was generated; exit 1 on drift
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    pub place: Where,
+}
+
+/// Gives the exit code: 0, or 1 when there is drift.
+///
+/// # Errors
+/// When there is no lock, or it cannot be read.
+pub fn run(context: &Context, args: &Args) -> Result<u8> {
+    let (target, lock) = target::locked(context, &args.place)?;
+    let drifts = verify::verify(&context.packs, &lock, &target.tree, &target.workspace)?;
+    let text = target.tree.text(lock::PATH).unwrap_or_default();
+    let proof = match Proof::read(&target.tree)? {
+        Some(proof) => proof.summary(text),
+        None => vec!["build and tests: unproven; `authwright check` proves them".to_owned()],
+    };
+    if context.ui.json {
+        let object = json!({ "verdict": if drifts.is_empty() { "clean" } else { "drift" }, "drift": drifts, "proof": proof });
+        context.ui.object(object)?;
+    } else {
+        show(context, &drifts, &proof);
+    }
+    Ok(u8::from(!drifts.is_empty()))
+}
+
+fn show(context: &Context, drifts: &[Drift], proof: &[String]) {
+    let ui = &context.ui;
+    for drift in drifts {
+        ui.say(&format!("{}: {}: {}", paint(BAD, "drift"), printable(&drift.at), printable(&drift.what)));
+        ui.say(&format!("  {}: {}", paint(GOOD, "help"), printable(&drift.fix)));
+    }
+    if drifts.is_empty() {
+        ui.say(&paint(GOOD, "what was generated is unchanged, wired in, and its libraries are at or above their floors"));
+    } else {
+        ui.say(&paint(WARN, &format!("{} differences from what was generated", drifts.len())));
+    }
+    for line in proof {
+        ui.say(&paint(DIM, line));
+    }
+}
+

@@ -1,0 +1,175 @@
+//! Places in source code, found by ast-grep rules.
+
+use std::{collections::BTreeMap, ops::Range};
+
+use anyhow::{Result, anyhow};
+use ast_grep_config::{DeserializeEnv, RuleCore, SerializableRule, SerializableRuleCore};
+use ast_grep_core::{Doc, Node, tree_sitter::LanguageExt as _};
+use ast_grep_language::SupportLang;
+use globset::{GlobSet, GlobSetBuilder};
+
+use super::{
+    pack::{Anchor, Language},
+    project::{RelPath, Tree},
+};
+
+/// One match of a rule, as byte ranges into the text searched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Match {
+    pub range: Range<usize>,
+    /// The innermost statement around it.
+    pub statement: Range<usize>,
+    pub captures: BTreeMap<String, Capture>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Capture {
+    pub range: Range<usize>,
+    pub text: String,
+    /// The grammar's name for it, such as `identifier`.
+    pub kind: String,
+}
+
+/// A match and the file it is in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub path: RelPath,
+    /// `None` when the anchor is a file, not a place in one.
+    pub at: Option<Match>,
+}
+
+/// What an anchor turned out to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    One(Place),
+    None,
+    Several(Vec<Place>),
+}
+
+fn compile(language: &Language, rule: &SerializableRule) -> Result<(SupportLang, RuleCore)> {
+    let grammar: SupportLang =
+        language.grammar.parse().map_err(|_| anyhow!("unknown grammar `{}`", language.grammar))?;
+    let core = SerializableRuleCore { rule: rule.clone(), constraints: None, utils: None, transform: None };
+    Ok((grammar, core.get_matcher(DeserializeEnv::new(grammar))?))
+}
+
+/// Every match of `rule` in `source`, outermost first.
+///
+/// # Errors
+/// When the rule does not compile.
+pub fn matches(language: &Language, rule: &SerializableRule, source: &str) -> Result<Vec<Match>> {
+    let (grammar, rule) = compile(language, rule)?;
+    let parsed = grammar.ast_grep(source);
+    let root = parsed.root();
+    let found = root.find_all(&rule).map(|found| {
+        let captures = rule.defined_vars().into_iter().filter_map(|name| {
+            let node = found.get_env().get_match(name)?;
+            let capture =
+                Capture { range: node.range(), text: node.text().into_owned(), kind: node.kind().into_owned() };
+            Some((name.to_owned(), capture))
+        });
+        Match { range: found.range(), statement: statement(language, &found), captures: captures.collect() }
+    });
+    Ok(found.collect())
+}
+
+fn statement<D: Doc>(language: &Language, node: &Node<'_, D>) -> Range<usize> {
+    let mut at = node.range();
+    for parent in node.ancestors() {
+        if language.blocks.iter().any(|kind| *kind == parent.kind()) {
+            break;
+        }
+        at = parent.range();
+    }
+    at
+}
+
+/// How many places of `source` the grammar cannot make sense of.
+///
+/// # Errors
+/// When the grammar is unknown.
+pub fn parse_errors(language: &Language, source: &str) -> Result<usize> {
+    let grammar: SupportLang =
+        language.grammar.parse().map_err(|_| anyhow!("unknown grammar `{}`", language.grammar))?;
+    Ok(grammar.ast_grep(source).root().dfs().filter(|node| node.is_error() || node.is_missing()).count())
+}
+
+/// Where a new import goes: the byte offset after the file's leading imports, and whether there are any.
+///
+/// # Errors
+/// When the grammar is unknown.
+pub fn after_imports(language: &Language, source: &str) -> Result<(usize, bool)> {
+    let grammar: SupportLang =
+        language.grammar.parse().map_err(|_| anyhow!("unknown grammar `{}`", language.grammar))?;
+    let root = grammar.ast_grep(source);
+    let (mut end, mut imports, mut header) = (0, false, true);
+    for node in root.root().children() {
+        let kind = node.kind();
+        if language.imports.iter().any(|name| *name == kind) && !has_block(language, &node) {
+            (end, imports, header) = (node.range().end, true, false);
+        } else if !language.leading.iter().any(|name| *name == kind) {
+            break;
+        } else if header && is_header(&node.text()) {
+            end = node.range().end;
+        }
+    }
+    Ok((end, imports))
+}
+
+/// A module written in place is code, not an import.
+fn has_block<D: Doc>(language: &Language, node: &Node<'_, D>) -> bool {
+    node.children().any(|child| {
+        let kind = child.kind();
+        kind.ends_with("_list") || language.blocks.iter().any(|name| *name == kind)
+    })
+}
+
+/// Comments and attributes about the whole file stay above what is inserted.
+fn is_header(text: &str) -> bool {
+    text.starts_with("//!") || text.starts_with("#!") || text.starts_with("/*!")
+}
+
+/// Looks for an anchor in the files that its globs name.
+///
+/// # Errors
+/// When a glob or the rule does not compile.
+pub fn locate(language: &Language, anchor: &Anchor, globs: &[String], tree: &Tree) -> Result<Found> {
+    let Some(rule) = &anchor.rule else { return first_file(globs, tree) };
+    let set = glob_set(globs)?;
+    let mut places = vec![];
+    for (path, text) in tree.iter().filter(|(path, _)| set.is_match(path.as_str())) {
+        let found = matches(language, rule, text.raw())?;
+        places.extend(found.into_iter().map(|at| Place { path: path.clone(), at: Some(at) }));
+    }
+    Ok(match places.len() {
+        0 => Found::None,
+        1 => Found::One(places.remove(0)),
+        _ => Found::Several(places),
+    })
+}
+
+fn first_file(globs: &[String], tree: &Tree) -> Result<Found> {
+    for glob in globs {
+        let set = glob_set(std::slice::from_ref(glob))?;
+        if let Some((path, _)) = tree.iter().find(|(path, _)| set.is_match(path.as_str())) {
+            return Ok(Found::One(Place { path: path.clone(), at: None }));
+        }
+    }
+    Ok(Found::None)
+}
+
+/// # Errors
+/// When a glob is malformed.
+pub fn glob_set<S: AsRef<str>>(globs: &[S]) -> Result<GlobSet> {
+    let mut set = GlobSetBuilder::new();
+    for glob in globs {
+        set.add(globset::GlobBuilder::new(glob.as_ref()).literal_separator(true).build()?);
+    }
+    Ok(set.build()?)
+}
+
+/// The 1-based line of a byte offset.
+#[must_use]
+pub fn line_of(text: &str, offset: usize) -> usize {
+    text.as_bytes()[..offset].iter().filter(|byte| **byte == b'\n').count() + 1
+}

@@ -1,0 +1,207 @@
+//! Dependencies of a `Cargo.toml`.
+
+use anyhow::Result;
+use semver::{Comparator, Op, Version, VersionReq};
+use toml_edit::{Item, TableLike};
+
+use super::{Outcome, Splice, toml::Toml};
+use crate::core::{pack::Dependency, problem::Problem, project::Step};
+
+/// An entry that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Existing {
+    /// The version requirement as written, here or in the workspace.
+    pub version: Option<String>,
+    pub features: Vec<String>,
+    pub default_features: bool,
+    pub optional: bool,
+    pub line: usize,
+}
+
+fn table_of(dependency: &Dependency) -> &'static str {
+    if dependency.dev { "dev-dependencies" } else { "dependencies" }
+}
+
+/// The entry for `name` in `table`, with what it inherits from the workspace's manifest.
+#[must_use]
+pub fn existing(toml: &Toml<'_>, workspace: Option<&Toml<'_>>, table: &str, name: &str) -> Option<Existing> {
+    let item = toml.item(&[table, name])?;
+    let mut entry = read(item);
+    entry.line = toml.line(&[table], name);
+    if item.as_table_like().and_then(|table| table.get("workspace")?.as_bool()) == Some(true) {
+        let inherited = workspace.and_then(|root| root.item(&["workspace", "dependencies", name])).map(read);
+        if let Some(inherited) = inherited {
+            entry.version = inherited.version;
+            entry.features.extend(inherited.features);
+            entry.default_features = inherited.default_features;
+        }
+    }
+    Some(entry)
+}
+
+fn read(item: &Item) -> Existing {
+    let table: Option<&dyn TableLike> = item.as_table_like();
+    let value = |key: &str| table.and_then(|table| table.get(key));
+    let features = value("features").and_then(Item::as_array).into_iter().flatten();
+    Existing {
+        version: item.as_str().or_else(|| value("version")?.as_str()).map(str::to_owned),
+        features: features.filter_map(|feature| feature.as_str().map(str::to_owned)).collect(),
+        default_features: value("default-features").and_then(Item::as_bool).unwrap_or(true),
+        optional: value("optional").and_then(Item::as_bool).unwrap_or(false),
+        line: 1,
+    }
+}
+
+/// The lowest version that a requirement admits.
+#[must_use]
+pub fn lowest(requirement: &str) -> Option<Version> {
+    let parsed = VersionReq::parse(requirement).ok()?;
+    let floor = |c: &Comparator| match c.op {
+        Op::Less | Op::LessEq => None,
+        _ => Some(Version::new(c.major, c.minor.unwrap_or(0), c.patch.unwrap_or(0))),
+    };
+    parsed.comparators.iter().filter_map(floor).max()
+}
+
+/// `0.8` for 0.8.9, `1` for 1.4.2: the part that stays while versions are compatible.
+#[must_use]
+pub fn line_of_versions(version: &Version) -> String {
+    if version.major > 0 { version.major.to_string() } else { format!("0.{}", version.minor) }
+}
+
+/// Features of `dependency` that the entry does not bring.
+fn lacking(dependency: &Dependency, entry: &Existing) -> Vec<String> {
+    let brings = |feature: &String| {
+        entry.features.contains(feature)
+            || (entry.default_features && dependency.defaults.contains(feature))
+            || entry.features.iter().any(|have| dependency.covers.get(have).is_some_and(|all| all.contains(feature)))
+    };
+    let wanted = dependency.features.iter().chain(if entry.default_features { &[][..] } else { &dependency.defaults });
+    wanted.filter(|feature| !brings(feature)).cloned().collect()
+}
+
+/// What is written for a dependency that is not there.
+fn fresh(dependency: &Dependency, inherit: bool) -> String {
+    let mut parts = vec![if inherit {
+        "workspace = true".to_owned()
+    } else {
+        format!("version = \"{}\"", dependency.version)
+    }];
+    if !dependency.default_features && !inherit {
+        parts.push("default-features = false".to_owned());
+    }
+    if !dependency.features.is_empty() {
+        parts.push(format!("features = {}", list(&dependency.features)));
+    }
+    match (parts.len(), inherit) {
+        (1, false) => format!("\"{}\"", dependency.version),
+        _ => format!("{{ {} }}", parts.join(", ")),
+    }
+}
+
+fn list(features: &[String]) -> String {
+    let quoted: Vec<String> = features.iter().map(|feature| format!("\"{feature}\"")).collect();
+    format!("[{}]", quoted.join(", "))
+}
+
+/// Splices that give the manifest every dependency it lacks, and steps for entries that cannot be changed safely.
+///
+/// # Errors
+/// When an entry is there in a version that the generated code does not work with (exit 4).
+pub fn add(toml: &Toml<'_>, workspace: Option<&Toml<'_>>, wanted: &[Dependency], path: &str) -> Result<Vec<Outcome>> {
+    let mut outcomes = vec![];
+    for table in ["dependencies", "dev-dependencies"] {
+        let mut new = vec![];
+        for dependency in wanted.iter().filter(|dependency| table_of(dependency) == table) {
+            match existing(toml, workspace, table, &dependency.name) {
+                Some(entry) => outcomes.push(extend(toml, table, dependency, &entry, path)?),
+                None => new.push((dependency.name.clone(), fresh(dependency, inherits(workspace, dependency, path)?))),
+            }
+        }
+        if !new.is_empty() {
+            outcomes.push(Outcome::Edit(toml.insert(&[table], &new)));
+        }
+    }
+    Ok(outcomes)
+}
+
+/// Whether the workspace offers a version to inherit.
+fn inherits(workspace: Option<&Toml<'_>>, dependency: &Dependency, path: &str) -> Result<bool> {
+    let Some(item) = workspace.and_then(|root| root.item(&["workspace", "dependencies", &dependency.name])) else {
+        return Ok(false);
+    };
+    let entry = read(item);
+    // A feature set without defaults cannot be had from an entry that has them, but more features do no harm.
+    accepted(dependency, &entry, path)?;
+    Ok(true)
+}
+
+fn accepted(dependency: &Dependency, entry: &Existing, path: &str) -> Result<(), Problem> {
+    let (Some(accept), Some(written)) = (&dependency.accept, &entry.version) else { return Ok(()) };
+    match lowest(written) {
+        Some(version) if !accepts(accept, &version, written) => Err(Problem::unsupported(
+            format!("{path}:{}: `{} = \"{written}\"` is not a version that the generated code works with", entry.line, dependency.name),
+            format!("use `{}` {accept}, then run the command again", dependency.name),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// A requirement such as `0.8` begins below a floor such as 0.8.1 and still resolves above it.
+fn accepts(accept: &VersionReq, lowest: &Version, written: &str) -> bool {
+    let newest = Version::new(lowest.major, if lowest.major > 0 { u64::MAX } else { lowest.minor }, u64::MAX);
+    let exact = written.trim_start().starts_with('=');
+    accept.matches(lowest) || (!exact && accept.matches(&newest))
+}
+
+fn extend(toml: &Toml<'_>, table: &str, dependency: &Dependency, entry: &Existing, path: &str) -> Result<Outcome> {
+    accepted(dependency, entry, path)?;
+    let missing = lacking(dependency, entry);
+    if missing.is_empty() && !entry.optional {
+        return Ok(Outcome::Already);
+    }
+    let edit = if entry.optional { None } else { add_features(toml, table, &dependency.name, &missing) };
+    Ok(edit.map_or_else(
+        || {
+            Outcome::Manual(Step {
+                at: format!("{path}:{}", entry.line),
+                what: format!("make `{}` a dependency that is not optional, with these features", dependency.name),
+                text: format!("{} = {}", dependency.name, fresh(dependency, false)),
+            })
+        },
+        |splice| Outcome::Edit(vec![splice]),
+    ))
+}
+
+fn add_features(toml: &Toml<'_>, table: &str, name: &str, missing: &[String]) -> Option<Splice> {
+    let item = toml.item(&[table, name])?;
+    if let Some(version) = item.as_str() {
+        return toml.replace(&[table], name, &format!("{{ version = \"{version}\", features = {} }}", list(missing)));
+    }
+    let inner = item.as_table_like()?;
+    if inner.get("features").is_some() {
+        let pair = toml.pair(&[table, name], "features")?;
+        return toml.replace(&[table, name], "features", &extended(toml.slice(&pair.value), missing)?);
+    }
+    if item.is_inline_table() {
+        let whole = toml.slice(&toml.pair(&[table], name)?.value).to_owned();
+        let body = whole.strip_suffix('}')?.trim_end().trim_end_matches(',').to_owned();
+        return toml.replace(&[table], name, &format!("{body}, features = {} }}", list(missing)));
+    }
+    if item.as_table()?.is_dotted() {
+        let mut splice = toml.insert(&[table], &[(format!("{name}.features"), list(missing))]).pop()?;
+        splice.entry = Some(super::Entry { table: format!("{table}.{name}"), key: Some("features".into()), value: list(missing) });
+        return Some(splice);
+    }
+    toml.insert(&[table, name], &[("features".to_owned(), list(missing))]).pop()
+}
+
+/// An array's text with more strings at its end.
+fn extended(array: &str, more: &[String]) -> Option<String> {
+    let quoted: Vec<String> = more.iter().map(|feature| format!("\"{feature}\"")).collect();
+    let last = array.rfind('"');
+    match last {
+        Some(at) => Some(format!("{}, {}{}", &array[..=at], quoted.join(", "), &array[at + 1..])),
+        None => array.strip_suffix(']').map(|open| format!("{}{}]", open.trim_end(), quoted.join(", "))),
+    }
+}

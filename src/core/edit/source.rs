@@ -1,0 +1,58 @@
+//! Source code: lines inserted or captures replaced at a place that a rule found.
+
+use anyhow::{Context as _, Result};
+
+use super::{Splice, insert_lines, line_start, next_line};
+use crate::core::{
+    anchor::{self, Match},
+    pack::{Language, Place, Wire},
+};
+
+/// The splice that puts `lines` after the file's leading imports, as a paragraph of its own.
+///
+/// # Errors
+/// When the grammar is unknown.
+pub fn import(language: &Language, source: &str, lines: &str) -> Result<Splice> {
+    let (after, _) = anchor::after_imports(language, source)?;
+    if after == 0 {
+        let start = if source.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+        return Ok(insert_lines(source, start, &format!("{lines}\n")));
+    }
+    Ok(insert_lines(source, next_line(source, after), &format!("\n{lines}")))
+}
+
+/// The splice for one wire at one match.
+///
+/// # Errors
+/// When the pack names a capture that the rule does not make.
+pub fn wire(language: &Language, source: &str, at: &Match, wire: &Wire, text: &str) -> Result<Splice> {
+    if wire.place == Place::Replace {
+        let name = wire.capture.as_deref().context("a `replace` wire names no capture")?;
+        let capture = at.captures.get(name).with_context(|| format!("the anchor captures no `{name}`"))?;
+        return Ok(Splice { range: capture.range.clone(), text: text.to_owned(), entry: None });
+    }
+    Ok(before(language, source, at.statement.start, text))
+}
+
+fn before(language: &Language, source: &str, statement: usize, text: &str) -> Splice {
+    let start = line_start(source, statement);
+    let indent = &source[start..statement];
+    if !indent.trim().is_empty() {
+        let inline = text.lines().collect::<Vec<_>>().join(" ");
+        return Splice { range: statement..statement, text: format!("{inline} "), entry: None };
+    }
+    let lines: Vec<String> = text.lines().map(|line| format!("{indent}{line}")).collect();
+    insert_lines(source, above_comments(language, source, start), &lines.join("\n"))
+}
+
+/// A comment right above a statement belongs to it.
+fn above_comments(language: &Language, source: &str, mut start: usize) -> usize {
+    while start > 0 {
+        let previous = line_start(source, start - 1);
+        if !source[previous..start].trim_start().starts_with(&language.comment) {
+            break;
+        }
+        start = previous;
+    }
+    start
+}

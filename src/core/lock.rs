@@ -1,0 +1,110 @@
+//! What was generated: `.authwright/lock.toml`, a stack of layers, one for each `add`.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    edit::Made,
+    problem::Problem,
+    project::{RelPath, Tree},
+    render::Facts,
+};
+
+/// The folder of the tool's own files in an app.
+pub const FOLDER: &str = ".authwright";
+pub const PATH: &str = ".authwright/lock.toml";
+/// What was built and tested; written after a check, never part of a plan.
+pub const PROOF: &str = ".authwright/proof.toml";
+
+const SCHEMA: u32 = 1;
+const HEADER: &str = "# Written by authwright; do not edit. `authwright verify` compares the project with it.\n\n";
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lock {
+    pub schema: u32,
+    pub layer: Vec<Layer>,
+}
+
+/// Everything one `add` did, enough to render it again and to take it back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Layer {
+    pub pack: String,
+    pub pack_version: String,
+    pub modules: Vec<String>,
+    pub answers: BTreeMap<String, String>,
+    /// Facts of the project that the templates used.
+    pub facts: Facts,
+    #[serde(default)]
+    pub created: Vec<Created>,
+    #[serde(default)]
+    pub edited: Vec<Edited>,
+    /// Steps that were left to the user.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub manual: Vec<super::project::Step>,
+}
+
+/// A file that is the tool's, or an example that is the user's to change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Created {
+    pub path: RelPath,
+    pub sha256: String,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub example: bool,
+}
+
+/// A file of the user's and the ranges that were replaced in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Edited {
+    pub path: RelPath,
+    /// SHA-256 before the edit; absent if the file did not exist.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
+    pub after: String,
+    pub splice: Vec<Made>,
+}
+
+impl Lock {
+    #[must_use]
+    pub fn new() -> Self {
+        Self { schema: SCHEMA, layer: vec![] }
+    }
+
+    /// The lock in the tree, if there is one.
+    ///
+    /// # Errors
+    /// When the file is there and is not a lock that this version reads.
+    pub fn read(tree: &Tree) -> Result<Option<Self>> {
+        let Some(text) = tree.text(PATH) else { return Ok(None) };
+        let fix = "restore it from version control, or use the authwright version that wrote it";
+        let lock: Self = toml::from_str(text)
+            .map_err(|error| Problem::problem(format!("{PATH}: not a readable lock: {}", error.message()), fix))?;
+        if lock.schema != SCHEMA {
+            let what = format!("{PATH}: schema {} is not known to this version", lock.schema);
+            return Err(Problem::problem(what, fix).into());
+        }
+        Ok(Some(lock))
+    }
+
+    /// # Errors
+    /// Does not fail for a lock made by this program.
+    pub fn write(&self) -> Result<String> {
+        Ok(format!("{HEADER}{}", toml::to_string(self)?))
+    }
+
+    #[must_use]
+    pub fn modules(&self) -> Vec<&str> {
+        self.layer.iter().flat_map(|layer| layer.modules.iter().map(String::as_str)).collect()
+    }
+}
+
+impl Default for Lock {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,233 @@
+//! Package manifests and lock files: what a project depends on.
+
+use anyhow::{Context as _, Result};
+use semver::{Version, VersionReq};
+use serde_json::{Value, json};
+use toml_edit::{Item, TableLike};
+
+use super::{
+    anchor::line_of,
+    edit::{cargo_toml, toml::Toml},
+    pack::Dependency,
+    plan::Workspace,
+    project::{Text, Tree},
+};
+
+/// One runtime dependency that a manifest names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    pub name: String,
+    /// As written; `None` if the manifest gives no version or inherits it.
+    pub requirement: Option<String>,
+    /// 1-based.
+    pub line: usize,
+    /// The line's text.
+    pub text: String,
+}
+
+/// File names that [`dependencies`] reads.
+pub const NAMES: [&str; 5] = ["Cargo.toml", "package.json", "pyproject.toml", "requirements.txt", "go.mod"];
+
+/// The runtime dependencies that a manifest names, in file order.
+///
+/// # Errors
+/// When the text is not what the file's name says.
+pub fn dependencies(name: &str, text: &str, workspace: Option<&str>) -> Result<Vec<Named>> {
+    match name {
+        "Cargo.toml" => cargo(text, workspace),
+        "package.json" => npm(text),
+        "pyproject.toml" => pyproject(text),
+        "requirements.txt" => Ok(requirements(text)),
+        "go.mod" => Ok(go_mod(text)),
+        _ => Ok(vec![]),
+    }
+}
+
+fn named(source: &str, line: usize, name: &str, requirement: Option<&str>) -> Named {
+    let text = source.lines().nth(line - 1).unwrap_or_default().trim().to_owned();
+    Named { name: name.to_owned(), requirement: requirement.map(str::to_owned), line, text }
+}
+
+fn cargo(text: &str, workspace: Option<&str>) -> Result<Vec<Named>> {
+    let toml = Toml::parse(text)?;
+    let root = workspace.map(Toml::parse).transpose()?;
+    let Some(table) = toml.item(&["dependencies"]).and_then(Item::as_table_like) else { return Ok(vec![]) };
+    let mut found: Vec<Named> = table
+        .iter()
+        .filter_map(|(name, _)| {
+            let entry = cargo_toml::existing(&toml, root.as_ref(), "dependencies", name)?;
+            Some(named(text, entry.line, name, entry.version.as_deref()))
+        })
+        .collect();
+    found.sort_by_key(|named| named.line);
+    Ok(found)
+}
+
+fn npm(text: &str) -> Result<Vec<Named>> {
+    let text = text.trim_start_matches('\u{feff}');
+    let json: Value = serde_json::from_str(text).context("not valid JSON")?;
+    let Some(all) = json.get("dependencies").and_then(Value::as_object) else { return Ok(vec![]) };
+    Ok(all
+        .iter()
+        .map(|(name, version)| {
+            let at = text.find(&format!("\"{name}\"")).unwrap_or(0);
+            named(text, line_of(text, at), name, version.as_str())
+        })
+        .collect())
+}
+
+fn pyproject(text: &str) -> Result<Vec<Named>> {
+    let toml = Toml::parse(text)?;
+    let listed = toml.item(&["project", "dependencies"]).and_then(Item::as_array).into_iter().flatten();
+    let mut found: Vec<Named> = listed.filter_map(|item| python(text, item.as_str()?)).collect();
+    let poetry = toml.item(&["tool", "poetry", "dependencies"]).and_then(Item::as_table_like);
+    let names = poetry.into_iter().flat_map(TableLike::iter);
+    found.extend(names.map(|(name, item)| {
+        let line = toml.line(&["tool", "poetry", "dependencies"], name);
+        named(text, line, &name.to_lowercase(), item.as_str())
+    }));
+    Ok(found)
+}
+
+fn requirements(text: &str) -> Vec<Named> {
+    text.lines().filter(|line| !line.trim_start().starts_with(['#', '-'])).filter_map(|line| python(text, line)).collect()
+}
+
+/// A PEP 508 requirement: name, extras, then the versions.
+fn python(source: &str, requirement: &str) -> Option<Named> {
+    let requirement = requirement.split(['#', ';']).next()?.trim();
+    let end = requirement.find(|c: char| !c.is_alphanumeric() && !"-_.".contains(c)).unwrap_or(requirement.len());
+    let (name, rest) = requirement.split_at(end);
+    let versions = rest.rsplit(']').next()?.trim();
+    let at = source.find(requirement)?;
+    (!name.is_empty()).then(|| {
+        let name = name.to_lowercase().replace('_', "-");
+        named(source, line_of(source, at), &name, (!versions.is_empty()).then_some(versions))
+    })
+}
+
+fn go_mod(text: &str) -> Vec<Named> {
+    let mut found = vec![];
+    let mut inside = false;
+    for (index, line) in text.lines().enumerate() {
+        let line = line.split("//").next().unwrap_or_default().trim();
+        let entry = line.strip_prefix("require ").map(str::trim).or_else(|| inside.then_some(line));
+        inside = line.starts_with("require (") || (inside && line != ")");
+        let mut words = entry.unwrap_or_default().split_whitespace();
+        if let (Some(name), Some(version)) = (words.next(), words.next()) {
+            found.push(named(text, index + 1, name, Some(version.trim_start_matches('v'))));
+        }
+    }
+    found
+}
+
+/// Whether a manifest declares a workspace that `member` (a folder relative to it) may belong to.
+#[must_use]
+pub fn is_workspace(name: &str, text: &str, member: &str) -> bool {
+    let Ok(toml) = (if name == "Cargo.toml" { Toml::parse(text) } else { return false }) else { return false };
+    let Some(workspace) = toml.item(&["workspace"]).and_then(Item::as_table_like) else { return false };
+    let excluded = workspace.get("exclude").and_then(Item::as_array).into_iter().flatten();
+    !excluded.filter_map(|path| path.as_str()).any(|path| {
+        let path = path.trim_end_matches('/');
+        member == path || member.starts_with(&format!("{path}/"))
+    })
+}
+
+/// The first path dependency that leaves the folder which `app` (relative to it) is in.
+///
+/// # Errors
+/// When the manifest cannot be read.
+pub fn path_outside(name: &str, text: &str, app: &str) -> Result<Option<String>> {
+    if name != "Cargo.toml" {
+        return Ok(None);
+    }
+    let toml = Toml::parse(text)?;
+    let depth = app.split('/').filter(|part| !part.is_empty()).count();
+    let tables = ["dependencies", "dev-dependencies", "build-dependencies"];
+    let entries = tables.iter().filter_map(|table| toml.item(&[table])?.as_table_like()).flat_map(TableLike::iter);
+    let paths = entries.filter_map(|(_, item)| item.as_table_like()?.get("path")?.as_str());
+    Ok(paths.filter(|path| leaves(path, depth)).map(str::to_owned).next())
+}
+
+fn leaves(path: &str, depth: usize) -> bool {
+    let mut left = depth;
+    path.starts_with('/')
+        || path.split('/').any(|part| match part {
+            "" | "." => false,
+            ".." if left == 0 => true,
+            ".." => {
+                left -= 1;
+                false
+            }
+            _ => {
+                left += 1;
+                false
+            }
+        })
+}
+
+/// The lowest version that a requirement of any ecosystem admits, as far as it can be told.
+#[must_use]
+pub fn lowest(requirement: &str) -> Option<Version> {
+    cargo_toml::lowest(requirement).or_else(|| {
+        let digits = requirement.trim_start_matches(|c: char| !c.is_ascii_digit());
+        let end = digits.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(digits.len());
+        let mut parts = digits[..end].split('.').map(|part| part.parse().unwrap_or(0));
+        let first = parts.next().filter(|_| end > 0)?;
+        Some(Version::new(first, parts.next().unwrap_or(0), parts.next().unwrap_or(0)))
+    })
+}
+
+/// Facts of the project for templates: its name, and the name that its library is imported by.
+///
+/// # Errors
+/// When the manifest cannot be read.
+pub fn project(manifest: &str, tree: &Tree, workspace: &Workspace) -> Result<Value> {
+    let text = tree.text(manifest).with_context(|| format!("`{manifest}` is missing"))?;
+    let toml = Toml::parse(text).with_context(|| format!("cannot read `{manifest}`"))?;
+    let string = |path: &[&str]| toml.item(path).and_then(Item::as_str).map(str::to_owned);
+    let name = string(&["package", "name"]).with_context(|| format!("`{manifest}` names no package"))?;
+    let library = string(&["lib", "name"]).unwrap_or_else(|| name.replace('-', "_"));
+    let root = workspace.manifest.as_ref().map(|text| Toml::parse(text.raw())).transpose()?;
+    let inherited = root.as_ref().and_then(|root| root.item(&["workspace", "package", "edition"])?.as_str());
+    let edition = string(&["package", "edition"]).or(inherited.map(str::to_owned)).unwrap_or_else(|| "2015".to_owned());
+    Ok(json!({ "name": name, "library": library, "edition": edition }))
+}
+
+/// The compatible line of versions (`0.8`, `1`) that the project has or will have of a dependency.
+///
+/// # Errors
+/// When a manifest cannot be read.
+pub fn version(manifest: &str, dependency: &Dependency, tree: &Tree, workspace: &Workspace) -> Result<String> {
+    let fallback = lowest(&dependency.version).context("a pack's version is not a version")?;
+    let Some(text) = tree.text(manifest) else { return Ok(cargo_toml::line_of_versions(&fallback)) };
+    let toml = Toml::parse(text).with_context(|| format!("cannot read `{manifest}`"))?;
+    let root = workspace.manifest.as_ref().map(|text| Toml::parse(text.raw())).transpose()?;
+    let table = if dependency.dev { "dev-dependencies" } else { "dependencies" };
+    let own = cargo_toml::existing(&toml, root.as_ref(), table, &dependency.name).and_then(|entry| entry.version);
+    let shared = || {
+        let item = root.as_ref()?.item(&["workspace", "dependencies", &dependency.name])?;
+        item.as_str().or_else(|| item.get("version")?.as_str()).map(str::to_owned)
+    };
+    let found = own.or_else(shared).and_then(|written| lowest(&written)).unwrap_or(fallback);
+    Ok(cargo_toml::line_of_versions(&found))
+}
+
+/// Versions of a package that a lock file resolves to.
+///
+/// # Errors
+/// When the lock file is not TOML.
+pub fn locked(lock: &Text, name: &str) -> Result<Vec<Version>> {
+    let toml = Toml::parse(lock.raw()).context("cannot read the package manager's lock file")?;
+    let packages = toml.item(&["package"]).and_then(Item::as_array_of_tables).into_iter().flatten();
+    Ok(packages
+        .filter(|package| package.get("name").and_then(Item::as_str) == Some(name))
+        .filter_map(|package| Version::parse(package.get("version")?.as_str()?).ok())
+        .collect())
+}
+
+/// Whether a requirement as written in a manifest admits a version.
+#[must_use]
+pub fn admits(requirement: &str, version: &Version) -> bool {
+    VersionReq::parse(requirement).is_ok_and(|parsed| parsed.matches(version))
+}

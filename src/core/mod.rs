@@ -1,0 +1,17 @@
+//! Values in, values out: no I/O here (clippy enforces it).
+
+pub mod anchor;
+pub mod choose;
+pub mod detect;
+pub mod edit;
+pub mod lock;
+pub mod manifest;
+pub mod pack;
+pub mod patch;
+pub mod plan;
+pub mod problem;
+pub mod project;
+pub mod refuse;
+pub mod render;
+pub mod undo;
+pub mod verify;

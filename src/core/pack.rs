@@ -1,0 +1,359 @@
+//! A pack: everything known about one stack, read from one folder of `templates/`.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result};
+use ast_grep_config::SerializableRule;
+use include_dir::{Dir, include_dir};
+use semver::VersionReq;
+use serde::Deserialize;
+
+use super::project::RelPath;
+
+static TEMPLATES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/templates");
+
+/// `pack.toml`. It declares; it never runs code.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    pub id: String,
+    pub name: String,
+    pub language: String,
+    pub version: String,
+    /// Globs of the project's files that planning may look at.
+    pub reads: Vec<String>,
+    pub detect: Detect,
+    pub toolchain: Toolchain,
+    #[serde(default)]
+    pub module: Vec<Module>,
+    #[serde(default)]
+    pub option: Vec<PackOption>,
+    #[serde(default)]
+    pub refuse: Vec<Refusal>,
+    #[serde(default)]
+    pub anchor: Vec<Anchor>,
+    /// Names for templates, each an expression rendered in order.
+    #[serde(default)]
+    pub var: Vec<Var>,
+    #[serde(default)]
+    pub file: Vec<FileRule>,
+    #[serde(default)]
+    pub dependency: Vec<Dependency>,
+    #[serde(default)]
+    pub wire: Vec<Wire>,
+    #[serde(default)]
+    pub lines: Vec<Lines>,
+    pub check: Check,
+    pub next: Next,
+}
+
+/// When a project is this stack.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Detect {
+    pub manifest: String,
+    pub dependency: String,
+    pub versions: VersionReq,
+    /// Globs below the app's folder; an app has at least one of them, a library has none.
+    pub app: Vec<String>,
+    /// The anchor that is where the app is served.
+    pub entry: String,
+    pub package_manager: String,
+    /// Dependencies that tell how the project stores data.
+    pub databases: Vec<String>,
+    /// Dependencies that tell that the project has a login already.
+    pub auths: Vec<String>,
+}
+
+/// What the generated code needs of the language's tools.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Toolchain {
+    /// Lowest language version that the libraries build with.
+    pub minimum: semver::Version,
+}
+
+/// A capability that the user picks.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Module {
+    pub id: String,
+    pub summary: String,
+    #[serde(default)]
+    pub default: bool,
+}
+
+/// One question: flag, prompt, default and lock entry all come from here.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PackOption {
+    pub id: String,
+    pub question: String,
+    pub default: String,
+    pub choice: Vec<Choice>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Choice {
+    pub value: String,
+    pub summary: String,
+}
+
+/// A project that must not be touched, and why.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Refusal {
+    #[serde(flatten)]
+    pub when: RefuseWhen,
+    pub what: String,
+    pub fix: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RefuseWhen {
+    /// A file matches one of these globs.
+    Exists(Vec<String>),
+    /// The manifest names one of these dependencies.
+    Depends(Vec<String>),
+    /// The package manager's lock file resolves this package to one of these versions.
+    Locked { name: String, versions: Vec<VersionReq> },
+    /// A file that matches a glob contains a match of the regular expression.
+    Text {
+        #[serde(rename = "in")]
+        globs: Vec<String>,
+        pattern: String,
+    },
+}
+
+/// A place in the user's code.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Anchor {
+    pub id: String,
+    /// Globs; each may use what earlier anchors found. With no rule, the first that names a file is the place.
+    #[serde(rename = "in")]
+    pub globs: Vec<String>,
+    /// Must match exactly one place.
+    pub rule: Option<SerializableRule>,
+    /// What to look for by hand when the rule finds nothing.
+    pub describe: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Var {
+    pub name: String,
+    pub value: String,
+}
+
+/// Conditions or ownership for files of the pack; files without a rule are always rendered and owned.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileRule {
+    pub path: String,
+    #[serde(default)]
+    pub when: Option<String>,
+    /// The user may change or delete it: `verify` leaves it alone.
+    #[serde(default)]
+    pub example: bool,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dependency {
+    pub name: String,
+    /// What is written when the project does not have it.
+    pub version: String,
+    #[serde(default)]
+    pub features: Vec<String>,
+    #[serde(default = "yes")]
+    pub default_features: bool,
+    #[serde(default)]
+    pub dev: bool,
+    /// Versions of an existing entry that the generated code works with.
+    #[serde(default)]
+    pub accept: Option<VersionReq>,
+    /// Features that come with the default ones.
+    #[serde(default)]
+    pub defaults: Vec<String>,
+    /// Features that bring others: `full = ["rt", "sync"]`.
+    #[serde(default)]
+    pub covers: BTreeMap<String, Vec<String>>,
+    /// Lowest version without a known weakness; `verify` compares the resolved version with it.
+    #[serde(default)]
+    pub floor: Option<semver::Version>,
+    #[serde(default)]
+    pub when: Option<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// One edit of the user's code.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wire {
+    pub at: String,
+    pub place: Place,
+    /// For `replace`: which capture of the anchor gives way.
+    #[serde(default)]
+    pub capture: Option<String>,
+    pub text: String,
+    #[serde(default)]
+    pub when: Option<String>,
+    /// How `verify` sees that the wiring stands; absent for an edit that needs no watching.
+    #[serde(default)]
+    pub holds: Option<Holds>,
+    /// What to tell the user to do when there is no safe place.
+    pub manual: String,
+}
+
+/// A rule that matches somewhere in the files read as long as the wiring stands.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Holds {
+    /// The wiring as people would write it.
+    pub line: String,
+    pub rule: SerializableRule,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Place {
+    /// On lines of its own after the file's leading imports.
+    Import,
+    /// On lines of its own before the statement.
+    Before,
+    /// In place of a capture.
+    Replace,
+}
+
+/// Lines that a plain list file must hold, such as an ignore file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lines {
+    pub file: String,
+    pub lines: Vec<String>,
+    /// A comment line put before lines that are added.
+    #[serde(default)]
+    pub comment: Option<String>,
+    /// `verify` reports a line that is gone.
+    #[serde(default)]
+    pub required: bool,
+}
+
+/// How a copy of the project is built and tested.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    /// Files that the package manager writes, at the workspace root.
+    pub derived: Vec<String>,
+    /// What a first run takes, for the line printed before it starts.
+    pub estimate: String,
+    pub step: Vec<CheckStep>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckStep {
+    pub name: String,
+    /// Program and arguments; never the project's words.
+    pub run: Vec<String>,
+    #[serde(default)]
+    pub network: bool,
+    pub timeout_seconds: u64,
+}
+
+/// What the user does after `new` or `add`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Next {
+    pub run: String,
+    pub settings: Vec<String>,
+    pub read: String,
+}
+
+/// Grammar and import rule of one language.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Language {
+    pub grammar: String,
+    /// Of source files, without the dot.
+    pub extension: String,
+    /// What a line comment starts with.
+    pub comment: String,
+    /// Kinds of top-level nodes that import.
+    pub imports: Vec<String>,
+    /// Kinds of nodes that may stand before and between imports.
+    pub leading: Vec<String>,
+    /// Kinds of nodes whose children are statements.
+    pub blocks: Vec<String>,
+}
+
+impl Language {
+    /// Whether a file is source of this language.
+    #[must_use]
+    pub fn reads(&self, path: &RelPath) -> bool {
+        path.as_str().rsplit_once('.').is_some_and(|(_, extension)| extension == self.extension)
+    }
+}
+
+pub struct Pack {
+    pub manifest: Manifest,
+    pub language: Language,
+    /// Rendered into the project: destination path and template, in path order.
+    pub files: Vec<(String, &'static str)>,
+    /// The starter project that `new` begins with.
+    pub starter: Vec<(String, &'static str)>,
+}
+
+impl Pack {
+    /// # Errors
+    /// When a pack in the binary is malformed; the pack tests catch it before a release.
+    pub fn all() -> Result<Vec<Self>> {
+        TEMPLATES
+            .dirs()
+            .filter(|dir| dir.get_file(dir.path().join("pack.toml")).is_some())
+            .map(|dir| Self::load(dir).with_context(|| format!("in templates/{}", dir.path().display())))
+            .collect()
+    }
+
+    fn load(dir: &'static Dir<'static>) -> Result<Self> {
+        let manifest: Manifest = toml::from_str(embedded(&dir.path().join("pack.toml").to_string_lossy())?)?;
+        let language = toml::from_str(embedded(&format!("_languages/{}.toml", manifest.language))?)?;
+        Ok(Self { files: folder(dir, "files")?, starter: folder(dir, "starter")?, manifest, language })
+    }
+
+    #[must_use]
+    pub fn file_rule(&self, path: &str) -> Option<&FileRule> {
+        self.manifest.file.iter().find(|rule| rule.path == path)
+    }
+}
+
+/// The text of a file under `templates/`.
+///
+/// # Errors
+/// When there is no such file in the binary.
+pub fn embedded(path: &str) -> Result<&'static str> {
+    TEMPLATES.get_file(path).and_then(|file| file.contents_utf8()).with_context(|| format!("no templates/{path}"))
+}
+
+fn folder(dir: &'static Dir<'static>, name: &str) -> Result<Vec<(String, &'static str)>> {
+    let mut out = vec![];
+    if let Some(root) = dir.get_dir(dir.path().join(name)) {
+        collect(root, root, &mut out)?;
+    }
+    out.sort();
+    Ok(out)
+}
+
+fn collect(dir: &'static Dir<'static>, root: &Dir<'static>, out: &mut Vec<(String, &'static str)>) -> Result<()> {
+    for file in dir.files() {
+        let path = file.path().strip_prefix(root.path())?.to_string_lossy().into_owned();
+        let text = file.contents_utf8().with_context(|| format!("`{path}` is not UTF-8"))?;
+        out.push((path.trim_end_matches(".tera").to_owned(), text));
+    }
+    dir.dirs().try_for_each(|sub| collect(sub, root, out))
+}

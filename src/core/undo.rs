@@ -1,0 +1,106 @@
+//! The plan that takes the top layer back: exactly where nothing changed since, entry by entry where something did.
+
+use anyhow::Result;
+
+use super::{
+    anchor, edit,
+    edit::Made,
+    lock::{self, Created, Edited, Layer, Lock},
+    pack::Language,
+    project::{Plan, RelPath, Step, Text, Tree},
+};
+
+/// Takes back the top layer of the lock. `language` tells whether source still parses.
+///
+/// # Errors
+/// When the lock cannot be written.
+pub fn undo(tree: &Tree, lock: &Lock, language: Option<&Language>) -> Result<Plan> {
+    let mut lock = lock.clone();
+    let mut after = tree.clone();
+    let mut manual = vec![];
+    if let Some(layer) = lock.layer.pop() {
+        take_back(&layer, &mut after, &mut manual, language)?;
+    }
+    let path = RelPath::new(lock::PATH)?;
+    if lock.layer.is_empty() {
+        after.remove(&path);
+        after.remove(&RelPath::new(lock::PROOF)?);
+    } else {
+        after.insert(path, Text::new(lock.write()?));
+    }
+    Ok(Plan { changes: tree.difference(&after), manual })
+}
+
+fn take_back(layer: &Layer, after: &mut Tree, manual: &mut Vec<Step>, language: Option<&Language>) -> Result<()> {
+    for created in &layer.created {
+        delete(created, after, manual);
+    }
+    for edited in layer.edited.iter().rev() {
+        let Some(now) = after.get(&edited.path).cloned() else { continue };
+        if now.sha256() == edited.after
+            && let Some(back) = edit::unsplice(now.raw(), &edited.splice)
+        {
+            restore(edited, &back, after);
+            continue;
+        }
+        let back = one_by_one(edited, now.raw(), manual, language)?;
+        restore(edited, &back, after);
+    }
+    Ok(())
+}
+
+fn delete(created: &Created, after: &mut Tree, manual: &mut Vec<Step>) {
+    let Some(now) = after.get(&created.path) else { return };
+    if now.sha256() == created.sha256 {
+        after.remove(&created.path);
+        return;
+    }
+    manual.push(Step {
+        at: created.path.to_string(),
+        what: "it was changed since it was generated, so it was kept; delete it when you no longer need it".to_owned(),
+        text: String::new(),
+    });
+}
+
+/// A file that did not exist before the edit goes again when nothing is left in it.
+fn restore(edited: &Edited, text: &str, after: &mut Tree) {
+    if edited.before.is_none() && text.trim().is_empty() {
+        after.remove(&edited.path);
+    } else {
+        after.insert(edited.path.clone(), Text::new(text));
+    }
+}
+
+fn one_by_one(edited: &Edited, now: &str, manual: &mut Vec<Step>, language: Option<&Language>) -> Result<String> {
+    let source = edited.splice.iter().all(|made| made.entry.is_none());
+    let errors = |text: &str| language.filter(|_| source).map_or(Ok(0), |l| anchor::parse_errors(l, text));
+    let mut text = now.to_owned();
+    for made in edited.splice.iter().rev() {
+        let back = match &made.entry {
+            Some(entry) => edit::toml::take_back(&text, made, entry).unwrap_or(None),
+            None => take_back_text(&text, made),
+        };
+        match back {
+            Some(back) if errors(&back)? <= errors(&text)? => text = back,
+            _ => manual.push(by_hand(edited, made)),
+        }
+    }
+    Ok(text)
+}
+
+/// Replaces the inserted text by what stood there, if it stands exactly once.
+fn take_back_text(text: &str, made: &Made) -> Option<String> {
+    let crlf = made.inserted.replace("\r\n", "\n").replace('\n', "\r\n");
+    let lf = made.inserted.replace("\r\n", "\n");
+    let inserted = [&made.inserted, &lf, &crlf].into_iter().find(|form| text.matches(form.as_str()).count() == 1)?;
+    Some(text.replacen(inserted.as_str(), &made.removed, 1))
+}
+
+fn by_hand(edited: &Edited, made: &Made) -> Step {
+    let what = if made.removed.is_empty() {
+        "these lines changed since they were added; take out what is left of them".to_owned()
+    } else {
+        format!("this changed since it was written; put `{}` in its place", made.removed.trim())
+    };
+    Step { at: edited.path.to_string(), what, text: made.inserted.trim_matches(['\r', '\n']).to_owned() }
+}

@@ -1,0 +1,60 @@
+//! Adds authentication to web projects: detects, plans, checks in a copy, applies in one step.
+
+mod cli;
+mod commands;
+mod core;
+mod shell;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::{
+    cli::{Cli, Command},
+    commands::{Context, add, check, detect, list, new, secret, undo, verify},
+    core::pack::Pack,
+    shell::{Interrupt, confine, fresh, ui, ui::Ui},
+};
+
+fn main() -> ExitCode {
+    let mut args = fresh::arguments();
+    if args.get(1).is_some_and(|arg| arg == confine::COMMAND) {
+        return match confine::confined(args.split_off(2)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => ExitCode::from(ui::report(&error, false)),
+        };
+    }
+    let json = args.iter().any(|arg| arg == "--json");
+    match run(args) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => ExitCode::from(ui::report(&error, json)),
+    }
+}
+
+fn run(args: Vec<std::ffi::OsString>) -> Result<u8> {
+    let packs = Pack::all()?;
+    let cli = cli::parse(&packs, args)?;
+    let ui = Ui::new(cli.output.json, cli.output.quiet, cli.output.color, may_ask(&cli));
+    let context = Context { ui, packs, interrupt: Interrupt::install()? };
+    match &cli.command {
+        Command::New(args) => new::run(&context, args)?,
+        Command::Add(args) => add::run(&context, args)?,
+        Command::Detect(args) => detect::run(&context, args)?,
+        Command::Check(args) => check::run(&context, args)?,
+        Command::Verify(args) => return verify::run(&context, args),
+        Command::Undo(args) => undo::run(&context, args)?,
+        Command::List(args) => list::run(&context, args)?,
+        Command::Secret(args) => secret::run(&context, args)?,
+    }
+    Ok(0)
+}
+
+/// Whether the command line leaves anything to ask.
+fn may_ask(cli: &Cli) -> bool {
+    match &cli.command {
+        Command::New(args) => !args.making.yes && !args.making.no_input,
+        Command::Add(args) => !args.making.yes && !args.making.no_input,
+        Command::Undo(args) => !args.yes && !args.no_input,
+        _ => false,
+    }
+}

@@ -1,0 +1,955 @@
+//! All changes in one transaction: after a crash or a power loss the project is the old one or the new one.
+//!
+//! `.authwright-journal/` holds the originals. Its `ready` file is written once they are on disk and
+//! before the first target is touched; renaming `ready` to `done` is the moment the new project counts.
+//! A journal with `ready` is rolled back, any other journal is only cleared away.
+
+use std::{
+    collections::BTreeSet,
+    io::{self, Write as _},
+};
+
+use anyhow::Context as _;
+use cap_std::fs::{MetadataExt as _, OpenOptions, OpenOptionsExt as _, PermissionsExt as _};
+use rustix::{
+    fd::OwnedFd,
+    fs::{FlockOperation, Gid, Mode, OFlags, Uid},
+};
+use serde::{Deserialize, Serialize};
+
+use super::disk::{Disk, Read, nothing_there};
+use crate::core::{
+    problem::Problem,
+    project::{Change, RelPath, Text, sha256},
+};
+
+pub(super) const JOURNAL: &str = ".authwright-journal";
+const NEW: &str = ".authwright-journal/ready.new";
+const READY: &str = ".authwright-journal/ready";
+const DONE: &str = ".authwright-journal/done";
+
+/// Makes all `changes` or none.
+///
+/// # Errors
+/// When a file is not what the change expects, another run is writing, or the disk refuses; the
+/// project is then what it was.
+pub fn apply(disk: &Disk, changes: &[Change]) -> anyhow::Result<()> {
+    apply_with(disk, changes, &mut |_| Ok(()))
+}
+
+/// Brings the project of an interrupted run back, and says so. `None`: there was none.
+///
+/// # Errors
+/// When another run is writing, or a file was edited after the interruption.
+pub fn recover(disk: &Disk) -> anyhow::Result<Option<String>> {
+    recover_with(disk, &mut |_| Ok(()))
+}
+
+/// Called before each step with its name; the tests return errors from it.
+type BeforeStep<'a> = &'a mut dyn FnMut(&str) -> anyhow::Result<()>;
+
+fn apply_with(disk: &Disk, changes: &[Change], before_step: BeforeStep) -> anyhow::Result<()> {
+    let _lock = lock(disk)?;
+    let mut steps = Steps { disk, before_step };
+    settle(&mut steps)?;
+    let record = Record::of(disk, changes)?;
+    if record.files.is_empty() {
+        return Ok(());
+    }
+    let Err(error) = transact(&mut steps, &record, changes) else {
+        // The new project counts. What cannot be cleared away now, the next run clears away.
+        if steps.sync_folder(JOURNAL).and_then(|()| clear(&mut steps)).is_err() {
+            _ = settle(&mut steps);
+        }
+        return Ok(());
+    };
+    match settle(&mut steps) {
+        Ok(_) => Err(error),
+        Err(second) => Err(error.context(format!("the project could not be restored yet ({second:#}): run again"))),
+    }
+}
+
+fn recover_with(disk: &Disk, before_step: BeforeStep) -> anyhow::Result<Option<String>> {
+    let mut steps = Steps { disk, before_step };
+    if !steps.is_there(JOURNAL) {
+        return Ok(None);
+    }
+    let _lock = lock(disk)?;
+    Ok(match settle(&mut steps)? {
+        Settled::Nothing => None,
+        Settled::RolledBack => Some("an interrupted run was rolled back: the project is what it was before".to_owned()),
+        Settled::Cleared { done: true } => Some("an interrupted run was complete: its journal was removed".to_owned()),
+        Settled::Cleared { done: false } => {
+            Some("an interrupted run had changed nothing: its journal was removed".to_owned())
+        }
+    })
+}
+
+/// The lock is on the project folder itself, so nothing has to be created or left behind.
+fn lock(disk: &Disk) -> anyhow::Result<OwnedFd> {
+    let folder = open_folder(disk, ".").context("cannot open the project folder")?;
+    match rustix::fs::flock(&folder, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(folder),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(Problem::problem(
+            format!("another authwright is writing here\n  {}", disk.root().display()),
+            "wait until it has ended, then run this again",
+        )
+        .into()),
+        Err(error) => Err(error).context("cannot lock the project folder"),
+    }
+}
+
+fn open_folder(disk: &Disk, path: &str) -> io::Result<OwnedFd> {
+    // cap-std opens folders with O_PATH, which can be neither locked nor synced.
+    let folder = if path == "." { disk.dir().try_clone()? } else { disk.dir().open_dir(path)? };
+    Ok(rustix::fs::openat(&folder, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
+}
+
+fn transact(steps: &mut Steps, record: &Record, changes: &[Change]) -> anyhow::Result<()> {
+    write_journal(steps, record, changes)?;
+    for folder in &record.created {
+        steps.create_folder(folder.as_str())?;
+    }
+    let planned = |file: &FileRecord| changes.iter().find(|change| change.path == file.path);
+    for file in &record.files {
+        if let Some(text) = planned(file).and_then(|change| change.after.as_ref()) {
+            steps.write_like(file, text.raw())?;
+        }
+    }
+    for file in &record.files {
+        steps.put(file)?;
+    }
+    for folder in &record.removed {
+        steps.remove_folder_if_empty(folder.path.as_str())?;
+    }
+    steps.sync_all(record)?;
+    steps.rename(READY, DONE)
+}
+
+fn write_journal(steps: &mut Steps, record: &Record, changes: &[Change]) -> anyhow::Result<()> {
+    steps.create_folder(JOURNAL)?;
+    for file in &record.files {
+        let before = changes.iter().find(|change| change.path == file.path).and_then(|change| change.before.as_ref());
+        if let (Some(original), Some(before)) = (&file.before, before) {
+            steps.write_new(&original.place(), before.raw().as_bytes(), 0o600)?;
+        }
+    }
+    let text = serde_json::to_vec_pretty(record).context("cannot write the journal")?;
+    steps.write_new(NEW, &text, 0o600)?;
+    steps.sync_folder(JOURNAL)?;
+    steps.sync_folder(".")?;
+    steps.rename(NEW, READY)?;
+    steps.sync_folder(JOURNAL)
+}
+
+enum Settled {
+    Nothing,
+    RolledBack,
+    Cleared { done: bool },
+}
+
+/// Leaves no journal behind, whatever a run before this one left.
+fn settle(steps: &mut Steps) -> anyhow::Result<Settled> {
+    match steps.disk.dir().symlink_metadata(JOURNAL) {
+        Ok(meta) if meta.is_dir() => {}
+        Ok(_) => return Err(foreign_journal("is not a folder")),
+        Err(error) if nothing_there(&error) => return Ok(Settled::Nothing),
+        Err(error) => return Err(error).with_context(|| format!("cannot look at `{JOURNAL}`")),
+    }
+    if !steps.is_there(READY) {
+        let done = steps.is_there(DONE);
+        clear(steps)?;
+        return Ok(Settled::Cleared { done });
+    }
+    let record = Record::read(steps.disk)?;
+    roll_back(steps, &record)?;
+    steps.remove(READY)?;
+    steps.sync_folder(JOURNAL)?;
+    clear(steps)?;
+    Ok(Settled::RolledBack)
+}
+
+fn roll_back(steps: &mut Steps, record: &Record) -> anyhow::Result<()> {
+    // Every file is looked at before the first is restored, so that a refusal leaves all as it is.
+    let now: Vec<Now> = record.files.iter().map(|file| file.now(steps.disk)).collect::<Result<_, _>>()?;
+    for folder in record.removed.iter().rev() {
+        if !steps.is_there(folder.path.as_str()) {
+            steps.create_folder(folder.path.as_str())?;
+        }
+        steps.set_mode(folder.path.as_str(), folder.mode)?;
+    }
+    for (file, now) in record.files.iter().zip(now) {
+        steps.remove_if_there(file.temp.as_str())?;
+        if now == Now::After {
+            steps.restore(file)?;
+        }
+    }
+    for folder in record.created.iter().rev() {
+        steps.remove_folder_if_empty(folder.as_str())?;
+    }
+    steps.sync_all(record)
+}
+
+fn clear(steps: &mut Steps) -> anyhow::Result<()> {
+    // The marker goes first: without it the rest means nothing.
+    steps.remove_if_there(DONE)?;
+    let unlisted = || format!("cannot list `{JOURNAL}`");
+    let names: Result<Vec<_>, _> = steps.disk.dir().read_dir(JOURNAL).with_context(unlisted)?.collect();
+    for entry in names.with_context(unlisted)? {
+        steps.remove(&format!("{JOURNAL}/{}", entry.file_name().to_string_lossy()))?;
+    }
+    steps.act("remove folder", JOURNAL, |disk| disk.dir().remove_dir(JOURNAL))?;
+    steps.sync_folder(".")
+}
+
+/// The journal's table of contents.
+#[derive(Debug, Serialize, Deserialize)]
+struct Record {
+    files: Vec<FileRecord>,
+    /// Folders made for new files, outermost first.
+    created: Vec<RelPath>,
+    /// Folders that deletions leave empty, innermost first.
+    removed: Vec<FolderRecord>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct FileRecord {
+    path: RelPath,
+    /// Where the new or restored text is written before it takes the file's place.
+    temp: RelPath,
+    before: Option<Original>,
+    /// SHA-256 of the new text.
+    after: Option<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Original {
+    copy: usize,
+    sha256: String,
+    mode: u32,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct FolderRecord {
+    path: RelPath,
+    mode: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Now {
+    Before,
+    After,
+}
+
+impl Record {
+    /// What `changes` would do to `disk`, or why it must not be done.
+    fn of(disk: &Disk, changes: &[Change]) -> anyhow::Result<Self> {
+        let mut files = Vec::new();
+        let mut seen = BTreeSet::new();
+        for (index, change) in changes.iter().filter(|change| change.before != change.after).enumerate() {
+            refuse_private(&change.path)?;
+            anyhow::ensure!(seen.insert(&change.path), "`{}` would be changed twice", change.path);
+            files.push(FileRecord::of(disk, change, index)?);
+        }
+        let created = missing_folders(disk, &files)?;
+        let removed = emptied_folders(disk, &files)?;
+        Ok(Self { files, created, removed })
+    }
+
+    fn read(disk: &Disk) -> anyhow::Result<Self> {
+        let text = disk.dir().read(READY).with_context(|| format!("cannot read `{READY}`"))?;
+        let record: Self = serde_json::from_slice(&text).map_err(|_| foreign_journal("holds no readable record"))?;
+        for file in &record.files {
+            refuse_private(&file.path)?;
+            refuse_private(&file.temp)?;
+            let name = file.temp.as_str().rsplit('/').next().unwrap_or_default();
+            if file.temp.parent() != file.path.parent() || !name.starts_with(TEMP_PREFIX) {
+                return Err(foreign_journal("names a file that authwright would not write"));
+            }
+        }
+        for folder in record.created.iter().chain(record.removed.iter().map(|folder| &folder.path)) {
+            refuse_private(folder)?;
+        }
+        Ok(record)
+    }
+
+    /// Every folder whose list of names changes.
+    fn folders(&self) -> BTreeSet<String> {
+        let files = self.files.iter().map(|file| &file.path);
+        let folders = self.created.iter().chain(self.removed.iter().map(|folder| &folder.path));
+        files.chain(folders).map(|path| path.parent().map_or(".".to_owned(), String::from)).collect()
+    }
+}
+
+const TEMP_PREFIX: &str = ".authwright-tmp-";
+
+impl FileRecord {
+    fn of(disk: &Disk, change: &Change, index: usize) -> anyhow::Result<Self> {
+        let path = &change.path;
+        expect_before(disk, path, change.before.as_ref())?;
+        let before = match &change.before {
+            None => None,
+            Some(text) => {
+                let meta = disk.dir().metadata(path.as_str()).map_err(|error| disk.explain(error, path, "look at"))?;
+                Some(Original { copy: index, sha256: text.sha256(), mode: meta.permissions().mode() & 0o777 })
+            }
+        };
+        Ok(Self {
+            path: path.clone(),
+            temp: unused_name(disk, path, index)?,
+            before,
+            after: change.after.as_ref().map(Text::sha256),
+        })
+    }
+
+    /// Which of the two the file is, or a [`Problem`] if someone made it a third.
+    fn now(&self, disk: &Disk) -> anyhow::Result<Now> {
+        let read = if is_symlink(disk, self.path.as_str()) { Read::NotText } else { disk.read(&self.path)? };
+        let hash = match read {
+            Read::Missing => Some(None),
+            Read::Text(text) => Some(Some(text.sha256())),
+            Read::NotText => None,
+        };
+        if hash.as_ref() == Some(&self.before.as_ref().map(|original| original.sha256.clone())) {
+            return Ok(Now::Before);
+        }
+        if hash.as_ref() == Some(&self.after) {
+            return Ok(Now::After);
+        }
+        // It was edited before its turn came: what is there is the user's, and stays.
+        if self.after.is_none() || disk.exists(&self.temp)? {
+            return Ok(Now::Before);
+        }
+        Err(Problem::problem(
+            format!("an interrupted run cannot be rolled back: `{}` was edited since", self.path),
+            format!(
+                "copy your version elsewhere and delete it here, or delete `{JOURNAL}` to keep every file as it is now"
+            ),
+        )
+        .into())
+    }
+}
+
+impl Original {
+    fn place(&self) -> String {
+        format!("{JOURNAL}/{}", self.copy)
+    }
+}
+
+fn expect_before(disk: &Disk, path: &RelPath, before: Option<&Text>) -> anyhow::Result<()> {
+    if is_symlink(disk, path.as_str()) {
+        return Err(Problem::problem(
+            format!("`{path}` is a symlink, which is never replaced"),
+            format!("replace `{path}` by a regular file"),
+        )
+        .into());
+    }
+    let what = match (disk.read(path)?, before) {
+        (Read::Missing, None) => return Ok(()),
+        (Read::Text(now), Some(before)) if now == *before => return Ok(()),
+        (Read::Missing, Some(_)) => format!("`{path}` was deleted since it was read"),
+        (_, Some(_)) => return Err(changed(path).into()),
+        (_, None) => format!("`{path}` is already there"),
+    };
+    Err(Problem::problem(what, SEE_AGAIN).into())
+}
+
+const SEE_AGAIN: &str = "run the command again, so that it sees the project as it is now";
+
+fn changed(path: &RelPath) -> Problem {
+    Problem::problem(format!("`{path}` was changed since it was read"), SEE_AGAIN)
+}
+
+/// A folder in which authwright never writes: what is there could run as a program.
+fn refuse_private(path: &RelPath) -> anyhow::Result<()> {
+    let private = path.as_str().split('/').any(|part| part.eq_ignore_ascii_case(".git"))
+        || path.as_str().split('/').next().is_some_and(|part| part.eq_ignore_ascii_case(JOURNAL));
+    if private {
+        return Err(Problem::problem(
+            format!("`{path}` is not a place that authwright writes to"),
+            format!("delete `{JOURNAL}` if it is there: this version of authwright did not write it"),
+        )
+        .into());
+    }
+    Ok(())
+}
+
+fn foreign_journal(why: &str) -> anyhow::Error {
+    Problem::problem(
+        format!("`{JOURNAL}` {why}"),
+        format!("look at what it holds, then delete `{JOURNAL}` and run this again"),
+    )
+    .into()
+}
+
+fn is_symlink(disk: &Disk, path: &str) -> bool {
+    disk.dir().symlink_metadata(path).is_ok_and(|meta| meta.is_symlink())
+}
+
+fn unused_name(disk: &Disk, path: &RelPath, index: usize) -> anyhow::Result<RelPath> {
+    let dir = path.parent().map_or(String::new(), |dir| format!("{dir}/"));
+    let process = std::process::id();
+    for attempt in 0..1000 {
+        let name = RelPath::new(&format!("{dir}{TEMP_PREFIX}{process}-{index}-{attempt}"))?;
+        if !disk.exists(&name)? {
+            return Ok(name);
+        }
+    }
+    anyhow::bail!("`{dir}` is full of files named `{TEMP_PREFIX}…`")
+}
+
+fn missing_folders(disk: &Disk, files: &[FileRecord]) -> anyhow::Result<Vec<RelPath>> {
+    let mut missing = BTreeSet::new();
+    for file in files.iter().filter(|file| file.before.is_none()) {
+        let mut next = file.path.parent();
+        while let Some(folder) = next {
+            match disk.dir().metadata(folder.as_str()) {
+                Ok(meta) if meta.is_dir() => break,
+                Err(error) if nothing_there(&error) && !is_symlink(disk, folder.as_str()) => {}
+                Err(error) if !nothing_there(&error) => {
+                    return Err(disk.explain(error, &folder, "look at"));
+                }
+                _ => return Err(not_a_folder(&folder, &file.path)),
+            }
+            next = folder.parent();
+            missing.insert(folder);
+        }
+    }
+    // In path order a folder comes before what is in it.
+    Ok(missing.into_iter().collect())
+}
+
+fn not_a_folder(folder: &RelPath, path: &RelPath) -> anyhow::Error {
+    Problem::problem(
+        format!("`{path}` cannot be created: `{folder}` is not a folder"),
+        format!("move `{folder}` away and run this again"),
+    )
+    .into()
+}
+
+fn emptied_folders(disk: &Disk, files: &[FileRecord]) -> anyhow::Result<Vec<FolderRecord>> {
+    let (deleted, kept): (Vec<_>, Vec<_>) = files.iter().partition(|file| file.after.is_none());
+    let mut gone: BTreeSet<RelPath> = deleted.iter().map(|file| file.path.clone()).collect();
+    let mut candidates = BTreeSet::new();
+    for file in &deleted {
+        let mut next = file.path.parent();
+        while let Some(folder) = next {
+            next = folder.parent();
+            candidates.insert(folder);
+        }
+    }
+    let mut emptied = Vec::new();
+    // Backwards in path order, what is in a folder comes before it.
+    for folder in candidates.into_iter().rev() {
+        let inside = format!("{folder}/");
+        if kept.iter().any(|file| file.path.as_str().starts_with(&inside)) {
+            continue;
+        }
+        let meta = disk.dir().symlink_metadata(folder.as_str()).map_err(|e| disk.explain(e, &folder, "look at"))?;
+        if meta.is_dir() && holds_only(disk, &folder, &gone)? {
+            gone.insert(folder.clone());
+            emptied.push(FolderRecord { path: folder, mode: meta.permissions().mode() & 0o7777 });
+        }
+    }
+    Ok(emptied)
+}
+
+fn holds_only(disk: &Disk, folder: &RelPath, names: &BTreeSet<RelPath>) -> anyhow::Result<bool> {
+    for entry in disk.dir().read_dir(folder.as_str()).map_err(|error| disk.explain(error, folder, "list"))? {
+        let name = entry.with_context(|| format!("cannot list `{folder}`"))?.file_name();
+        let listed = name.to_str().and_then(|name| RelPath::new(&format!("{folder}/{name}")).ok());
+        if !listed.is_some_and(|path| names.contains(&path)) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The only functions here that change the disk, one step each.
+struct Steps<'a> {
+    disk: &'a Disk,
+    before_step: BeforeStep<'a>,
+}
+
+impl Steps<'_> {
+    fn is_there(&self, path: &str) -> bool {
+        self.disk.dir().symlink_metadata(path).is_ok()
+    }
+
+    fn act<T>(&mut self, verb: &str, path: &str, act: impl FnOnce(&Disk) -> io::Result<T>) -> anyhow::Result<T> {
+        (self.before_step)(&format!("{verb} {path}"))?;
+        act(self.disk).map_err(|error| match RelPath::new(path) {
+            Ok(path) => self.disk.explain(error, &path, verb),
+            Err(_) => anyhow::Error::new(error).context(format!("cannot {verb} the project folder")),
+        })
+    }
+
+    fn create_folder(&mut self, path: &str) -> anyhow::Result<()> {
+        self.act("create folder", path, |disk| disk.dir().create_dir(path))
+    }
+
+    fn set_mode(&mut self, path: &str, mode: u32) -> anyhow::Result<()> {
+        self.act("set the mode of", path, |disk| {
+            Ok(rustix::fs::fchmod(open_folder(disk, path)?, Mode::from_raw_mode(mode & 0o7777))?)
+        })
+    }
+
+    fn remove_folder_if_empty(&mut self, path: &str) -> anyhow::Result<()> {
+        self.act("remove folder", path, |disk| match disk.dir().remove_dir(path) {
+            Err(error) if nothing_there(&error) || error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
+            other => other,
+        })
+    }
+
+    fn remove(&mut self, path: &str) -> anyhow::Result<()> {
+        self.act("remove", path, |disk| disk.dir().remove_file(path))
+    }
+
+    fn remove_if_there(&mut self, path: &str) -> anyhow::Result<()> {
+        if self.is_there(path) { self.remove(path) } else { Ok(()) }
+    }
+
+    fn rename(&mut self, from: &str, to: &str) -> anyhow::Result<()> {
+        self.act("replace", to, |disk| disk.dir().rename(from, disk.dir(), to))
+    }
+
+    fn sync_folder(&mut self, path: &str) -> anyhow::Result<()> {
+        self.act("sync", path, |disk| match open_folder(disk, path) {
+            Err(error) if nothing_there(&error) => Ok(()),
+            folder => Ok(rustix::fs::fsync(folder?)?),
+        })
+    }
+
+    fn sync_all(&mut self, record: &Record) -> anyhow::Result<()> {
+        record.folders().iter().try_for_each(|folder| self.sync_folder(folder))
+    }
+
+    /// Two steps, so that a stop between them leaves an unfinished file, as a crash would.
+    fn write_new(&mut self, path: &str, bytes: &[u8], mode: u32) -> anyhow::Result<cap_std::fs::File> {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(mode);
+        let mut file = self.act("create", path, |disk| disk.dir().open_with(path, &options))?;
+        self.act("write", path, |_| {
+            file.write_all(bytes)?;
+            file.sync_all()
+        })?;
+        Ok(file)
+    }
+
+    /// Writes `text` beside the file, with the file's mode and owner.
+    fn write_like(&mut self, file: &FileRecord, text: &str) -> anyhow::Result<()> {
+        let Some(original) = &file.before else {
+            return self.write_new(file.temp.as_str(), text.as_bytes(), 0o644).map(drop);
+        };
+        let written = self.write_new(file.temp.as_str(), text.as_bytes(), 0o600)?;
+        self.act("set the mode of", file.temp.as_str(), |disk| {
+            if let Ok(meta) = disk.dir().metadata(file.path.as_str()) {
+                // Matters only when root edits another user's project, and is no reason to stop.
+                let owner = (Uid::from_raw(meta.uid()), Gid::from_raw(meta.gid()));
+                _ = rustix::fs::fchown(&written, Some(owner.0), Some(owner.1));
+            }
+            rustix::fs::fchmod(&written, Mode::from_raw_mode(original.mode & 0o777))?;
+            written.sync_all()
+        })
+    }
+
+    /// Puts what is beside the file in its place, or takes the file away.
+    fn put(&mut self, file: &FileRecord) -> anyhow::Result<()> {
+        let unchanged = match &file.before {
+            Some(original) => {
+                matches!(self.disk.read(&file.path)?, Read::Text(text) if text.sha256() == original.sha256)
+            }
+            None => !self.disk.exists(&file.path)?,
+        };
+        if !unchanged || is_symlink(self.disk, file.path.as_str()) {
+            return Err(changed(&file.path).into());
+        }
+        match (&file.before, &file.after) {
+            (None, Some(_)) => self.rename_new(file.temp.as_str(), file.path.as_str()),
+            (Some(_), Some(_)) => self.rename(file.temp.as_str(), file.path.as_str()),
+            (_, None) => self.remove(file.path.as_str()),
+        }
+    }
+
+    /// Renames unless something has come to be at `to`.
+    fn rename_new(&mut self, from: &str, to: &str) -> anyhow::Result<()> {
+        self.act("create", to, |disk| {
+            #[cfg(any(target_os = "linux", target_os = "macos"))]
+            {
+                use rustix::{fs::RenameFlags, io::Errno};
+                let (folder, from_name, to_name) = beside(disk, from, to)?;
+                match rustix::fs::renameat_with(&folder, from_name, &folder, to_name, RenameFlags::NOREPLACE) {
+                    // Some file systems cannot do it in one call.
+                    Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
+                    done => return Ok(done?),
+                }
+            }
+            disk.dir().rename(from, disk.dir(), to)
+        })
+    }
+
+    fn restore(&mut self, file: &FileRecord) -> anyhow::Result<()> {
+        let Some(original) = &file.before else {
+            return self.remove(file.path.as_str());
+        };
+        let place = original.place();
+        let bytes = self.disk.dir().read(&place).with_context(|| format!("cannot read `{place}`"))?;
+        if sha256(&bytes) != original.sha256 {
+            return Err(foreign_journal(&format!("holds a damaged copy of `{}`", file.path)));
+        }
+        let text = String::from_utf8(bytes).with_context(|| format!("cannot read `{place}`"))?;
+        self.write_like(file, &text)?;
+        self.rename(file.temp.as_str(), file.path.as_str())
+    }
+}
+
+/// The folder that `from` and `to` are both in, and their names there.
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+fn beside<'a>(disk: &Disk, from: &'a str, to: &'a str) -> io::Result<(OwnedFd, &'a str, &'a str)> {
+    let (folder, to_name) = to.rsplit_once('/').unwrap_or((".", to));
+    let from_name = from.rsplit_once('/').map_or(from, |(_, name)| name);
+    Ok((open_folder(disk, folder)?, from_name, to_name))
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests make and look at real folders")]
+mod tests {
+    use std::{
+        collections::BTreeMap,
+        fs,
+        os::unix::fs::{PermissionsExt as _, symlink},
+        path::Path,
+    };
+
+    use super::*;
+
+    type Snapshot = BTreeMap<String, (u32, Option<Vec<u8>>)>;
+
+    fn snapshot(root: &Path) -> Snapshot {
+        let mut found = Snapshot::new();
+        let mut folders = vec![root.to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                let meta = fs::symlink_metadata(&path).unwrap();
+                let bytes = meta.is_file().then(|| fs::read(&path).unwrap());
+                let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+                found.insert(name, (meta.permissions().mode(), bytes));
+                if meta.is_dir() {
+                    folders.push(path);
+                }
+            }
+        }
+        found
+    }
+
+    fn path(name: &str) -> RelPath {
+        RelPath::new(name).unwrap()
+    }
+
+    fn change(name: &str, before: Option<&str>, after: Option<&str>) -> Change {
+        Change { path: path(name), before: before.map(Text::new), after: after.map(Text::new) }
+    }
+
+    /// Edited (one executable), created (in new folders too) and deleted (leaving folders empty).
+    fn changes() -> Vec<Change> {
+        vec![
+            change("Cargo.toml", Some("[package]\r\n"), Some("[package]\r\nx = 1\r\n")),
+            change("run ü.sh", Some("#!/bin/sh\n"), Some("#!/bin/sh\necho\n")),
+            change("src/auth/deep/mod.rs", None, Some("new\n")),
+            change("src/auth/x.rs", None, Some("x")),
+            change("src/y.rs", None, Some("")),
+            change("old/a/one.txt", Some("1"), None),
+            change("old/two.txt", Some("2"), None),
+            change("kept/three.txt", Some("3"), None),
+        ]
+    }
+
+    fn project() -> (tempfile::TempDir, Disk) {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        for change in changes() {
+            if let Some(before) = change.before {
+                let path = root.join(change.path.as_str());
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, before.raw()).unwrap();
+            }
+        }
+        fs::create_dir(root.join("src")).unwrap();
+        fs::write(root.join("kept/other.txt"), "o").unwrap();
+        fs::set_permissions(root.join("run ü.sh"), fs::Permissions::from_mode(0o755)).unwrap();
+        fs::set_permissions(root.join("Cargo.toml"), fs::Permissions::from_mode(0o640)).unwrap();
+        fs::set_permissions(root.join("old/a"), fs::Permissions::from_mode(0o711)).unwrap();
+        let disk = Disk::open(root).unwrap();
+        (folder, disk)
+    }
+
+    fn problem(error: &anyhow::Error) -> &Problem {
+        error.downcast_ref().unwrap_or_else(|| panic!("not a Problem: {error:#}"))
+    }
+
+    /// What the project is before and after, and how many steps lead there.
+    fn expected() -> (Snapshot, Snapshot, usize) {
+        let (_keep, disk) = project();
+        let old = snapshot(disk.root());
+        let mut count = 0;
+        apply_with(&disk, &changes(), &mut |_| {
+            count += 1;
+            Ok(())
+        })
+        .unwrap();
+        (old, snapshot(disk.root()), count)
+    }
+
+    /// Fails at step `from` and, as after a crash, at every step that would follow.
+    fn dead_from(from: usize) -> impl FnMut(&str) -> anyhow::Result<()> {
+        let mut step = 0;
+        move |name| {
+            step += 1;
+            anyhow::ensure!(step <= from, "stopped before: {name}");
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn makes_every_change_and_leaves_no_journal() {
+        let (old, new, count) = expected();
+        assert_eq!(new["Cargo.toml"], (0o100_640, Some(b"[package]\r\nx = 1\r\n".to_vec())));
+        assert_eq!(new["run ü.sh"].0, 0o100_755);
+        assert_eq!(new["src/auth/deep/mod.rs"].1, Some(b"new\n".to_vec()));
+        assert!(new.contains_key("kept") && !new.contains_key("old") && !new.contains_key(JOURNAL));
+        assert_eq!(new.len(), old.len() - 3 + 5 - 2, "{new:#?}");
+        assert!(count > 50, "{count}");
+    }
+
+    #[test]
+    fn a_crash_at_any_step_leaves_the_old_or_the_new_project() {
+        let (old, new, count) = expected();
+        let (mut olds, mut news) = (0, 0);
+        for stop in 0..count {
+            let (keep, disk) = project();
+            // A failure after the new project counts is no failure.
+            let told = apply_with(&disk, &changes(), &mut dead_from(stop));
+            let journal = disk.root().join(JOURNAL).exists();
+            drop(disk);
+            let disk = Disk::open(keep.path()).unwrap();
+            assert_eq!(recover(&disk).unwrap().is_some(), journal, "stop {stop}");
+            let now = snapshot(disk.root());
+            assert!(now == old || now == new, "stop {stop}: {now:#?}");
+            assert_eq!(told.is_ok(), now == new, "stop {stop}: {told:?}");
+            if now == old {
+                olds += 1;
+            } else {
+                news += 1;
+            }
+            assert_eq!(recover(&disk).unwrap(), None);
+        }
+        assert!(olds > 40 && news > 5, "{olds} {news}");
+    }
+
+    #[test]
+    fn an_error_at_any_step_is_rolled_back_at_once() {
+        let (old, new, count) = expected();
+        for stop in 0..count {
+            let (_keep, disk) = project();
+            let mut step = 0;
+            let result = apply_with(&disk, &changes(), &mut |name| {
+                step += 1;
+                anyhow::ensure!(step != stop + 1, "no space left: {name}");
+                Ok(())
+            });
+            let now = snapshot(disk.root());
+            assert_eq!(now, if result.is_ok() { new.clone() } else { old.clone() }, "stop {stop}");
+        }
+    }
+
+    #[test]
+    fn a_crash_while_rolling_back_can_be_rolled_back() {
+        let (old, _, count) = expected();
+        // Just before the new project counts, so that there is the most to take back.
+        let stop = (0..count)
+            .rev()
+            .find(|stop| {
+                let (_keep, disk) = project();
+                _ = apply_with(&disk, &changes(), &mut dead_from(*stop));
+                disk.root().join(READY).exists()
+            })
+            .unwrap();
+        for second in 0.. {
+            let (_keep, disk) = project();
+            apply_with(&disk, &changes(), &mut dead_from(stop)).unwrap_err();
+            let done = recover_with(&disk, &mut dead_from(second)).is_ok();
+            recover(&disk).unwrap();
+            assert_eq!(snapshot(disk.root()), old, "second stop {second}");
+            if done {
+                assert!(second > 20, "{second}");
+                return;
+            }
+        }
+    }
+
+    #[test]
+    fn apply_recovers_first() {
+        let (_, new, _) = expected();
+        let (_keep, disk) = project();
+        apply_with(&disk, &changes(), &mut dead_from(40)).unwrap_err();
+        apply(&disk, &changes()).unwrap();
+        assert_eq!(snapshot(disk.root()), new);
+    }
+
+    #[test]
+    fn an_edit_made_after_a_crash_is_not_lost() {
+        let (old, _, count) = expected();
+        let (_keep, disk) = project();
+        let stop = (0..count)
+            .find(|stop| {
+                let (_keep, disk) = project();
+                _ = apply_with(&disk, &changes(), &mut dead_from(*stop));
+                disk.root().join("src/y.rs").exists()
+            })
+            .unwrap();
+        _ = apply_with(&disk, &changes(), &mut dead_from(stop));
+        fs::write(disk.root().join("src/y.rs"), "mine").unwrap();
+        let before = snapshot(disk.root());
+        let error = recover(&disk).unwrap_err();
+        assert!(problem(&error).what.contains("`src/y.rs` was edited since"), "{error:#}");
+        assert_eq!(snapshot(disk.root()), before);
+        fs::remove_file(disk.root().join("src/y.rs")).unwrap();
+        recover(&disk).unwrap();
+        assert_eq!(snapshot(disk.root()), old);
+    }
+
+    #[test]
+    fn an_edit_made_meanwhile_stops_the_run_and_stays() {
+        let (mut old, _, _) = expected();
+        for (name, at) in [("old/a/one.txt", "remove old/a/one.txt"), ("run ü.sh", "replace Cargo.toml")] {
+            let (_keep, disk) = project();
+            let file = disk.root().join(name);
+            let error = apply_with(&disk, &changes(), &mut |step| {
+                // The change of `Cargo.toml` comes first, so the run has something to take back.
+                if step == "replace Cargo.toml" || step == at {
+                    fs::write(&file, "mine").unwrap();
+                }
+                Ok(())
+            })
+            .unwrap_err();
+            assert_eq!(problem(&error).what, format!("`{name}` was changed since it was read"));
+            let now = snapshot(disk.root());
+            let before = old.insert(name.to_owned(), (old[name].0, Some(b"mine".to_vec()))).unwrap();
+            assert_eq!(now, old);
+            old.insert(name.to_owned(), before);
+        }
+    }
+
+    #[test]
+    fn what_changed_since_it_was_read_is_refused() {
+        for (name, text, what) in [
+            ("Cargo.toml", Some("other"), "`Cargo.toml` was changed since it was read"),
+            ("Cargo.toml", None, "`Cargo.toml` was deleted since it was read"),
+            ("src/y.rs", Some("mine"), "`src/y.rs` is already there"),
+            ("src/auth", Some("mine"), "`src/auth/deep` is not a folder"),
+        ] {
+            let (_keep, disk) = project();
+            match text {
+                Some(text) => fs::write(disk.root().join(name), text).unwrap(),
+                None => fs::remove_file(disk.root().join(name)).unwrap(),
+            }
+            let before = snapshot(disk.root());
+            let error = apply(&disk, &changes()).unwrap_err();
+            let told = &problem(&error).what;
+            assert!(told == what || name == "src/auth" && told.contains("is not a folder"), "{told}");
+            assert_eq!(snapshot(disk.root()), before);
+        }
+    }
+
+    #[test]
+    fn a_symlink_is_never_replaced() {
+        let (keep, disk) = project();
+        let outside = tempfile::tempdir().unwrap();
+        fs::rename(disk.root().join("Cargo.toml"), disk.root().join("real")).unwrap();
+        symlink("real", disk.root().join("Cargo.toml")).unwrap();
+        let error = apply(&disk, &changes()).unwrap_err();
+        assert_eq!(problem(&error).what, "`Cargo.toml` is a symlink, which is never replaced");
+        symlink(outside.path(), keep.path().join("away")).unwrap();
+        let error = apply(&disk, &[change("away/x", None, Some("x"))]).unwrap_err();
+        assert!(problem(&error).what.contains("`away` is a symlink"), "{error:#}");
+        symlink("nowhere", keep.path().join("dangling")).unwrap();
+        let error = apply(&disk, &[change("dangling", None, Some("x"))]).unwrap_err();
+        assert!(problem(&error).what.contains("never replaced"), "{error:#}");
+        assert_eq!(snapshot(outside.path()).len(), 0);
+    }
+
+    #[test]
+    fn a_second_writer_is_refused() {
+        let (_keep, disk) = project();
+        let other = Disk::open(disk.root()).unwrap();
+        let mut asked = None;
+        apply_with(&disk, &changes(), &mut |_| {
+            asked.get_or_insert_with(|| (apply(&other, &changes()).unwrap_err(), recover(&other)));
+            Ok(())
+        })
+        .unwrap();
+        let error = asked.unwrap().0;
+        assert!(problem(&error).what.starts_with("another authwright is writing here"), "{error:#}");
+        lock(&other).unwrap();
+    }
+
+    #[test]
+    fn a_planted_journal_cannot_write_where_programs_run() {
+        for (record, what) in [
+            (
+                r#"{"files":[{"path":".git/hooks/pre-commit","temp":".git/hooks/.authwright-tmp-1","before":{"copy":0,"sha256":"x","mode":511},"after":null}],"created":[],"removed":[]}"#,
+                "is not a place",
+            ),
+            (
+                r#"{"files":[{"path":"a","temp":"Cargo.toml","before":null,"after":null}],"created":[],"removed":[]}"#,
+                "would not write",
+            ),
+            (
+                r#"{"files":[{"path":"../a","temp":"../b","before":null,"after":null}],"created":[],"removed":[]}"#,
+                "no readable record",
+            ),
+            ("{", "no readable record"),
+        ] {
+            let (_keep, disk) = project();
+            fs::create_dir(disk.root().join(JOURNAL)).unwrap();
+            fs::write(disk.root().join(READY), record).unwrap();
+            let before = snapshot(disk.root());
+            let error = recover(&disk).unwrap_err();
+            assert!(problem(&error).what.contains(what), "{error:#}");
+            assert_eq!(snapshot(disk.root()), before);
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_folder_that_cannot_be_written_is_an_error_and_no_change() {
+        let (_keep, disk) = project();
+        let old = snapshot(disk.root());
+        // Root ignores modes, so the thread is denied writing by Landlock.
+        let result = std::thread::scope(|scope| {
+            scope
+                .spawn(|| {
+                    super::super::confine::confine_writes(&[]).unwrap();
+                    apply(&disk, &changes())
+                })
+                .join()
+                .unwrap()
+        });
+        let error = format!("{:#}", result.unwrap_err());
+        assert!(error.starts_with("cannot create folder `.authwright-journal`"), "{error}");
+        assert_eq!(snapshot(disk.root()), old);
+    }
+
+    #[test]
+    fn a_read_only_subfolder_is_rolled_back() {
+        let (_keep, disk) = project();
+        let old = snapshot(disk.root());
+        let result = apply_with(&disk, &changes(), &mut |name| {
+            anyhow::ensure!(name != "replace run ü.sh", "permission denied");
+            Ok(())
+        });
+        assert_eq!(result.unwrap_err().to_string(), "permission denied");
+        assert_eq!(snapshot(disk.root()), old);
+    }
+}
