@@ -105,7 +105,7 @@ pub fn after_imports(language: &Language, source: &str) -> Result<(usize, bool)>
     let (mut end, mut imports, mut header) = (0, false, true);
     for node in root.root().children() {
         let kind = node.kind();
-        if language.imports.iter().any(|name| *name == kind) && !has_block(language, &node) {
+        if language.imports.iter().any(|name| *name == kind) && !has_body(language, &node) {
             (end, imports, header) = (node.range().end, true, false);
         } else if !language.leading.iter().any(|name| *name == kind) {
             break;
@@ -117,16 +117,46 @@ pub fn after_imports(language: &Language, source: &str) -> Result<(usize, bool)>
 }
 
 /// A module written in place is code, not an import.
-fn has_block<D: Doc>(language: &Language, node: &Node<'_, D>) -> bool {
-    node.children().any(|child| {
-        let kind = child.kind();
-        kind.ends_with("_list") || language.blocks.iter().any(|name| *name == kind)
-    })
+fn has_body<D: Doc>(language: &Language, node: &Node<'_, D>) -> bool {
+    node.children().any(|child| language.bodies.iter().any(|name| *name == child.kind()))
 }
 
 /// Comments and attributes about the whole file stay above what is inserted.
 fn is_header(text: &str) -> bool {
     text.starts_with("//!") || text.starts_with("#!") || text.starts_with("/*!")
+}
+
+/// A place that looks like an anchor and is not edited.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hint {
+    /// 1-based.
+    pub line: usize,
+    /// What the expression's named groups matched.
+    pub groups: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Every match of the first expression that matches outside comments.
+///
+/// # Errors
+/// When an expression is malformed.
+pub fn hints(language: &Language, expressions: &[String], source: &str) -> Result<Vec<Hint>> {
+    for expression in expressions {
+        let expression = regex::Regex::new(expression)?;
+        let names = || expression.capture_names().flatten();
+        let found: Vec<Hint> = expression
+            .captures_iter(source)
+            .filter_map(|captures| {
+                let line = line_of(source, captures.get(0)?.start());
+                let group = |name: &str| Some((name.to_owned(), captures.name(name)?.as_str().into()));
+                let comment = source.lines().nth(line - 1)?.trim_start().starts_with(&language.comment);
+                (!comment).then(|| Hint { line, groups: names().filter_map(group).collect() })
+            })
+            .collect();
+        if !found.is_empty() {
+            return Ok(found);
+        }
+    }
+    Ok(vec![])
 }
 
 /// Looks for an anchor in the files that its globs name.

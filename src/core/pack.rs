@@ -136,8 +136,12 @@ pub struct Anchor {
     pub globs: Vec<String>,
     /// Must match exactly one place.
     pub rule: Option<SerializableRule>,
-    /// What to look for by hand when the rule finds nothing.
+    /// The place in words.
     pub describe: String,
+    /// Regular expressions for shapes that are not edited, such as a call inside a macro: they tell the user where,
+    /// and their named groups fill the steps left to the user.
+    #[serde(default)]
+    pub hint: Vec<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -206,8 +210,9 @@ pub struct Wire {
     /// How `verify` sees that the wiring stands; absent for an edit that needs no watching.
     #[serde(default)]
     pub holds: Option<Holds>,
-    /// What to tell the user to do when there is no safe place.
-    pub manual: String,
+    /// What to tell the user to do when there is no safe place: a line of words, then lines of code.
+    #[serde(default)]
+    pub manual: Option<String>,
 }
 
 /// A rule that matches somewhere in the files read as long as the wiring stands.
@@ -290,6 +295,8 @@ pub struct Language {
     pub leading: Vec<String>,
     /// Kinds of nodes whose children are statements.
     pub blocks: Vec<String>,
+    /// Kinds of nodes that hold the items of a module written in place.
+    pub bodies: Vec<String>,
 }
 
 impl Language {

@@ -222,7 +222,7 @@ impl Work {
                 continue;
             }
             let Some(place) = places.get(&wire.at).and_then(Option::as_ref) else {
-                self.manual.push(manual_step(input.pack, wire, facts)?);
+                self.manual.extend(by_hand(input, wire, facts)?);
                 continue;
             };
             let source = self.after.get(&place.path).map_or("", Text::raw);
@@ -233,7 +233,7 @@ impl Work {
             };
             let entry = by_file.entry(place.path.clone()).or_default();
             entry.0.push(splice);
-            entry.1.push(manual_step(input.pack, wire, facts)?);
+            entry.1.extend(manual_step(wire, place.path.as_str(), None, facts)?);
         }
         for (path, (splices, steps)) in by_file {
             let source = self.after.get(&path).map_or("", Text::raw);
@@ -296,11 +296,30 @@ impl Work {
     }
 }
 
-fn manual_step(pack: &Pack, wire: &Wire, facts: &Facts) -> Result<Step> {
-    let describe = pack.manifest.anchor.iter().find(|anchor| anchor.id == wire.at).map_or("", |a| a.describe.as_str());
-    let place = facts.get(&wire.at).and_then(|place| place.get("path")?.as_str()).unwrap_or_default();
-    let text = render::render(&wire.at, &wire.manual, facts)?;
+/// Steps for a wire whose anchor was not found: one for each place that a hint points to, or one in words.
+fn by_hand(input: &Input<'_>, wire: &Wire, facts: &Facts) -> Result<Vec<Step>> {
+    let Some(anchor) = input.pack.manifest.anchor.iter().find(|anchor| anchor.id == wire.at) else { return Ok(vec![]) };
+    let set = anchor::glob_set(&input.pack.manifest.reads)?;
+    let files = input.tree.iter().filter(|(path, _)| set.is_match(path.as_str()) && input.pack.language.reads(path));
+    let mut steps = vec![];
+    for (path, text) in files {
+        for hint in anchor::hints(&input.pack.language, &anchor.hint, text.raw())? {
+            steps.extend(manual_step(wire, &format!("{path}:{}", hint.line), Some(&hint.groups), facts)?);
+        }
+    }
+    match steps.len() {
+        0 => steps.extend(manual_step(wire, &anchor.describe, None, facts)?),
+        1 => {}
+        several => steps.iter_mut().for_each(|step| step.what = format!("one of {several} places: {}", step.what)),
+    }
+    Ok(steps)
+}
+
+fn manual_step(wire: &Wire, at: &str, hint: Option<&Map<String, Value>>, facts: &Facts) -> Result<Option<Step>> {
+    let Some(manual) = &wire.manual else { return Ok(None) };
+    let mut facts = facts.clone();
+    facts.insert("hint".into(), Value::Object(hint.cloned().unwrap_or_default()));
+    let text = render::render(&wire.at, manual, &facts)?;
     let (what, text) = text.split_once('\n').unwrap_or((text.as_str(), ""));
-    let at = if place.is_empty() { describe.to_owned() } else { place.to_owned() };
-    Ok(Step { at, what: what.to_owned(), text: text.trim_end().to_owned() })
+    Ok(Some(Step { at: at.to_owned(), what: what.to_owned(), text: text.trim_end().to_owned() }))
 }
