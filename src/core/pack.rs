@@ -209,7 +209,7 @@ pub struct Wire {
     pub when: Option<String>,
     /// How `verify` sees that the wiring stands; absent for an edit that needs no watching.
     #[serde(default)]
-    pub holds: Option<Holds>,
+    pub holds: Vec<Holds>,
     /// What to tell the user to do when there is no safe place: a line of words, then lines of code.
     #[serde(default)]
     pub manual: Option<String>,
@@ -295,6 +295,8 @@ pub struct Language {
     pub leading: Vec<String>,
     /// Kinds of nodes whose children are statements.
     pub blocks: Vec<String>,
+    /// A statement that an edit made shorter goes on one line when it has at most so many characters.
+    pub one_line: usize,
     /// Kinds of nodes that hold the items of a module written in place.
     pub bodies: Vec<String>,
 }

@@ -11,7 +11,7 @@ use super::{
     edit::{self, Made, Outcome, Splice, cargo_toml, toml::Toml},
     lock::{self, Created, Edited, Layer, Lock},
     manifest,
-    pack::{self, Pack, Wire},
+    pack::{Anchor, Pack, Wire},
     problem::Problem,
     project::{Plan, RelPath, Step, Text, Tree},
     refuse,
@@ -121,7 +121,7 @@ fn places(input: &Input<'_>, facts: &mut Facts) -> Result<Places> {
     Ok(places)
 }
 
-fn choose(anchor: &pack::Anchor, found: Found, input: &Input<'_>) -> Result<Option<Place>> {
+fn choose(anchor: &Anchor, found: Found, input: &Input<'_>) -> Result<Option<Place>> {
     let wanted = input.at.get(&anchor.id);
     let all = match found {
         Found::None => vec![],
@@ -216,32 +216,42 @@ impl Work {
 
     fn wire(&mut self, input: &Input<'_>, facts: &Facts, places: &Places) -> Result<()> {
         let language = &input.pack.language;
-        let mut by_file: BTreeMap<RelPath, (Vec<Splice>, Vec<Step>)> = BTreeMap::new();
-        for wire in &input.pack.manifest.wire {
-            if !render::holds(wire.when.as_deref(), facts)? {
-                continue;
-            }
-            let Some(place) = places.get(&wire.at).and_then(Option::as_ref) else {
-                self.manual.extend(by_hand(input, wire, facts)?);
+        // All edits of a file at once: ranges are those of the text that the anchors were found in.
+        let mut by_file: BTreeMap<&RelPath, (Vec<Splice>, Vec<Step>)> = BTreeMap::new();
+        let mut left = vec![];
+        for anchor in &input.pack.manifest.anchor {
+            let wires = wires_at(input.pack, anchor, facts)?;
+            let Some(place) = places.get(&anchor.id).and_then(Option::as_ref) else {
+                left.extend(wires.into_iter().map(|wire| (anchor, wire)));
                 continue;
             };
+            let text = |wire: &Wire| render::render(&wire.at, &wire.text, facts);
+            let texts: Vec<(&Wire, String)> =
+                wires.iter().map(|wire| Ok((*wire, text(wire)?))).collect::<Result<_>>()?;
             let source = self.after.get(&place.path).map_or("", Text::raw);
-            let text = render::render(&wire.at, &wire.text, facts)?;
-            let splice = match &place.at {
-                Some(at) => edit::source::wire(language, source, at, wire, &text)?,
-                None => edit::source::import(language, source, &text)?,
-            };
-            let entry = by_file.entry(place.path.clone()).or_default();
-            entry.0.push(splice);
-            entry.1.extend(manual_step(wire, place.path.as_str(), None, facts)?);
+            let (splices, steps) = by_file.entry(&place.path).or_default();
+            match &place.at {
+                Some(at) => splices.extend(edit::source::wires(language, source, at, &texts)?),
+                None => {
+                    for (_, text) in &texts {
+                        splices.push(edit::source::import(language, source, text)?);
+                    }
+                }
+            }
+            for wire in wires {
+                steps.extend(manual_step(wire, place.path.as_str(), None, facts)?);
+            }
         }
         for (path, (splices, steps)) in by_file {
-            let source = self.after.get(&path).map_or("", Text::raw);
-            let errors = anchor::parse_errors(language, source)?;
+            let errors = anchor::parse_errors(language, self.after.get(path).map_or("", Text::raw))?;
             let sound = |after: &str| anchor::parse_errors(language, after).is_ok_and(|now| now <= errors);
-            if !self.edit(&path, splices, &sound) {
+            if !self.edit(path, splices, &sound) {
                 self.manual.extend(steps);
             }
+        }
+        // After the edits, so that the lines named are those that the user will see.
+        for (anchor, wire) in left {
+            self.manual.extend(by_hand(input.pack, anchor, wire, &self.after, facts)?);
         }
         Ok(())
     }
@@ -296,14 +306,26 @@ impl Work {
     }
 }
 
+/// The wires of an anchor whose condition holds.
+fn wires_at<'p>(pack: &'p Pack, anchor: &Anchor, facts: &Facts) -> Result<Vec<&'p Wire>> {
+    let mut wires = vec![];
+    for wire in pack.manifest.wire.iter().filter(|wire| wire.at == anchor.id) {
+        if render::holds(wire.when.as_deref(), facts)? {
+            wires.push(wire);
+        }
+    }
+    Ok(wires)
+}
+
 /// Steps for a wire whose anchor was not found: one for each place that a hint points to, or one in words.
-fn by_hand(input: &Input<'_>, wire: &Wire, facts: &Facts) -> Result<Vec<Step>> {
-    let Some(anchor) = input.pack.manifest.anchor.iter().find(|anchor| anchor.id == wire.at) else { return Ok(vec![]) };
-    let set = anchor::glob_set(&input.pack.manifest.reads)?;
-    let files = input.tree.iter().filter(|(path, _)| set.is_match(path.as_str()) && input.pack.language.reads(path));
+fn by_hand(pack: &Pack, anchor: &Anchor, wire: &Wire, tree: &Tree, facts: &Facts) -> Result<Vec<Step>> {
+    let set = anchor::glob_set(&pack.manifest.reads)?;
+    let own = |path: &RelPath| pack.files.iter().any(|(own, _)| own == path.as_str());
+    let wanted = |path: &RelPath| set.is_match(path.as_str()) && pack.language.reads(path) && !own(path);
+    let files = tree.iter().filter(|(path, _)| wanted(path));
     let mut steps = vec![];
     for (path, text) in files {
-        for hint in anchor::hints(&input.pack.language, &anchor.hint, text.raw())? {
+        for hint in anchor::hints(&pack.language, &anchor.hint, text.raw())? {
             steps.extend(manual_step(wire, &format!("{path}:{}", hint.line), Some(&hint.groups), facts)?);
         }
     }

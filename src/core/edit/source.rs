@@ -21,17 +21,48 @@ pub fn import(language: &Language, source: &str, lines: &str) -> Result<Splice> 
     Ok(insert_lines(source, next_line(source, after), &format!("\n{lines}")))
 }
 
-/// The splice for one wire at one match.
+/// The splices for all wires, with their texts, at one match.
 ///
 /// # Errors
 /// When the pack names a capture that the rule does not make.
-pub fn wire(language: &Language, source: &str, at: &Match, wire: &Wire, text: &str) -> Result<Splice> {
-    if wire.place == Place::Replace {
+pub fn wires(language: &Language, source: &str, at: &Match, wires: &[(&Wire, String)]) -> Result<Vec<Splice>> {
+    let (mut splices, mut replaced) = (vec![], vec![]);
+    for (wire, text) in wires {
+        if wire.place != Place::Replace {
+            splices.push(before(language, source, at.statement.start, text));
+            continue;
+        }
         let name = wire.capture.as_deref().context("a `replace` wire names no capture")?;
         let capture = at.captures.get(name).with_context(|| format!("the anchor captures no `{name}`"))?;
-        return Ok(Splice { range: capture.range.clone(), text: text.to_owned(), entry: None });
+        replaced.push(Splice { range: capture.range.clone(), text: text.clone(), entry: None });
     }
-    Ok(before(language, source, at.statement.start, text))
+    splices.extend(one_line(language, source, at, &replaced).map_or(replaced, |statement| vec![statement]));
+    Ok(splices)
+}
+
+/// Replacements made a statement shorter: if it was on several lines only for its length, it goes on one, where a
+/// formatter would put it.
+fn one_line(language: &Language, source: &str, at: &Match, replaced: &[Splice]) -> Option<Splice> {
+    let old = &source[at.statement.clone()];
+    if replaced.is_empty() || !old.contains('\n') || old.contains(&language.comment) || old.contains("/*") {
+        return None;
+    }
+    let shift = |splice: &Splice| Splice {
+        range: splice.range.start - at.statement.start..splice.range.end - at.statement.start,
+        ..splice.clone()
+    };
+    let (new, _) = super::splice(old, replaced.iter().map(shift).collect());
+    let mut joined = String::new();
+    for line in new.lines().map(str::trim) {
+        let tight = joined.is_empty() || joined.ends_with(['(', '[']) || line.starts_with(['.', '?', ')', ']']);
+        if line.starts_with([')', ']']) {
+            joined.truncate(joined.trim_end_matches(',').len());
+        }
+        joined.push_str(if tight { "" } else { " " });
+        joined.push_str(line);
+    }
+    let fits = joined.chars().count() <= language.one_line;
+    fits.then(|| Splice { range: at.statement.clone(), text: joined, entry: None })
 }
 
 fn before(language: &Language, source: &str, statement: usize, text: &str) -> Splice {
