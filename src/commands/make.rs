@@ -180,6 +180,7 @@ fn check(context: &Context, making: &Making, made: &Made<'_>) -> Result<(Proof, 
     context.ui.say(&format!("\n{} in a copy ({})", paint(HEADING, "check"), made.pack.manifest.check.estimate));
     let report = run(context, made.target, &made.plan.changes, made.pack, making.offline)?;
     passed(&report, true)?;
+    limits(context, &report);
     let mut proof = Proof::new(&lock, &report);
     let mut derived = vec![];
     for file in report.derived {
@@ -191,6 +192,16 @@ fn check(context: &Context, making: &Making, made: &Made<'_>) -> Result<(Proof, 
         derived.push(Change { path: file.path, before: file.before, after: Some(after) });
     }
     Ok((proof, derived))
+}
+
+/// What the check could not restrict or copy on this machine.
+pub fn limits(context: &Context, report: &Report) {
+    for limit in &report.not_enforced {
+        context.ui.warn(limit);
+    }
+    for path in &report.left_out {
+        context.ui.warn(&format!("not in the copy: {}", printable(path)));
+    }
 }
 
 fn not_run(making: &Making, made: &Made<'_>) -> Result<Option<String>> {

@@ -12,8 +12,7 @@ use super::{
     render::Facts,
 };
 
-/// The folder of the tool's own files in an app.
-pub const FOLDER: &str = ".authwright";
+/// The lock's place in an app.
 pub const PATH: &str = ".authwright/lock.toml";
 /// What was built and tested; written after a check, never part of a plan.
 pub const PROOF: &str = ".authwright/proof.toml";

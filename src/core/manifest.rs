@@ -194,23 +194,37 @@ pub fn project(manifest: &str, tree: &Tree, workspace: &Workspace) -> Result<Val
     Ok(json!({ "name": name, "library": library, "edition": edition }))
 }
 
-/// The compatible line of versions (`0.8`, `1`) that the project has or will have of a dependency.
+/// The key of a dependency in the manifest, and the compatible line of versions (`0.8`, `1`) that the project has
+/// or will have of it.
+///
+/// # Errors
+/// When a manifest cannot be read, or has a version that cannot be beside another (exit 4).
+pub fn dependency(manifest: &str, wanted: &Dependency, tree: &Tree, workspace: &Workspace) -> Result<(String, String)> {
+    let text = tree.text(manifest).with_context(|| format!("`{manifest}` is missing"))?;
+    let toml = Toml::parse(text).with_context(|| format!("cannot read `{manifest}`"))?;
+    let root = workspace.manifest.as_ref().map(|text| Toml::parse(text.raw())).transpose()?;
+    let key = cargo_toml::key(&toml, root.as_ref(), wanted, manifest)?;
+    let written = cargo_toml::written(&toml, root.as_ref(), wanted, &key);
+    let version = lowest(&written).or_else(|| lowest(&wanted.version)).context("a pack's version is not a version")?;
+    Ok((key, cargo_toml::line_of_versions(&version)))
+}
+
+/// The lowest language version that the project says it builds with, and where it says so.
 ///
 /// # Errors
 /// When a manifest cannot be read.
-pub fn version(manifest: &str, dependency: &Dependency, tree: &Tree, workspace: &Workspace) -> Result<String> {
-    let fallback = lowest(&dependency.version).context("a pack's version is not a version")?;
-    let Some(text) = tree.text(manifest) else { return Ok(cargo_toml::line_of_versions(&fallback)) };
-    let toml = Toml::parse(text).with_context(|| format!("cannot read `{manifest}`"))?;
+pub fn minimum(manifest: &str, tree: &Tree, workspace: &Workspace) -> Result<Option<(Version, String)>> {
+    let toml = Toml::parse(tree.text(manifest).unwrap_or_default())?;
     let root = workspace.manifest.as_ref().map(|text| Toml::parse(text.raw())).transpose()?;
-    let table = if dependency.dev { "dev-dependencies" } else { "dependencies" };
-    let own = cargo_toml::existing(&toml, root.as_ref(), table, &dependency.name).and_then(|entry| entry.version);
-    let shared = || {
-        let item = root.as_ref()?.item(&["workspace", "dependencies", &dependency.name])?;
-        item.as_str().or_else(|| item.get("version")?.as_str()).map(str::to_owned)
+    let own = toml.item(&["package", "rust-version"]).and_then(Item::as_str);
+    let shared = root.as_ref().and_then(|root| root.item(&["workspace", "package", "rust-version"])?.as_str());
+    let inherits = toml.item(&["package", "rust-version", "workspace"]).is_some();
+    let (written, at) = match (own, inherits) {
+        (Some(own), _) => (own, format!("{manifest}:{}", toml.line(&["package"], "rust-version"))),
+        (None, true) => (shared.unwrap_or_default(), format!("the workspace's {manifest}")),
+        (None, false) => return Ok(None),
     };
-    let found = own.or_else(shared).and_then(|written| lowest(&written)).unwrap_or(fallback);
-    Ok(cargo_toml::line_of_versions(&found))
+    Ok(lowest(written).map(|version| (version, at)))
 }
 
 /// Versions of a package that a lock file resolves to.

@@ -175,9 +175,13 @@ pub struct Dependency {
     pub default_features: bool,
     #[serde(default)]
     pub dev: bool,
-    /// Versions of an existing entry that the generated code works with.
+    /// Versions of an existing entry that the generated code works with. With another version there, the dependency
+    /// is added beside it under a name of its own.
     #[serde(default)]
     pub accept: Option<VersionReq>,
+    /// Its types meet those of the user's code, or it cannot be linked twice: another version there is refused.
+    #[serde(default)]
+    pub shared: bool,
     /// Features that come with the default ones.
     #[serde(default)]
     pub defaults: Vec<String>,

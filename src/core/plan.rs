@@ -56,6 +56,7 @@ pub fn add(input: &Input<'_>) -> Result<Plan> {
     work.depend(input, &facts)?;
     work.wire(input, &facts, &places)?;
     work.lines(input.pack)?;
+    work.toolchain(input)?;
     work.finish(input, &facts)
 }
 
@@ -79,6 +80,7 @@ pub fn rendered(pack: &Pack, facts: &Facts) -> Result<Vec<(RelPath, String)>> {
 pub fn layer_facts(pack: &Pack, layer: &Layer) -> Facts {
     let mut facts = layer.facts.clone();
     answer_facts(pack, &layer.modules, &layer.answers, &mut facts);
+    imports(&mut facts);
     facts
 }
 
@@ -92,6 +94,14 @@ fn answer_facts(pack: &Pack, modules: &[String], options: &BTreeMap<String, Stri
     }
 }
 
+/// The name that code imports each dependency by.
+fn imports(facts: &mut Facts) {
+    let all = facts.get("dep").and_then(Value::as_object).into_iter().flatten();
+    let import = |dep: &Value| dep.get("key").and_then(Value::as_str).map(|key| json!(key.replace('-', "_")));
+    let names: Map<_, _> = all.filter_map(|(name, dep)| Some((name.clone(), import(dep)?))).collect();
+    facts.insert("import".into(), Value::Object(names));
+}
+
 /// Facts of the project itself: its name and the versions that it uses.
 fn facts(input: &Input<'_>) -> Result<Facts> {
     let mut facts = Map::new();
@@ -99,12 +109,14 @@ fn facts(input: &Input<'_>) -> Result<Facts> {
     let manifest = &input.pack.manifest;
     let project = manifest::project(&manifest.detect.manifest, input.tree, input.workspace)?;
     facts.insert("project".into(), project);
-    let mut versions = Map::new();
-    for dependency in &manifest.dependency {
-        let found = manifest::version(&manifest.detect.manifest, dependency, input.tree, input.workspace)?;
-        versions.insert(dependency.name.replace('-', "_"), json!(found));
+    let mut all = Map::new();
+    for wanted in &manifest.dependency {
+        let (key, version) =
+            manifest::dependency(&manifest.detect.manifest, wanted, input.tree, input.workspace)?;
+        all.insert(wanted.name.replace('-', "_"), json!({ "key": key, "version": version }));
     }
-    facts.insert("dep".into(), Value::Object(versions));
+    facts.insert("dep".into(), Value::Object(all));
+    imports(&mut facts);
     Ok(facts)
 }
 
@@ -264,6 +276,16 @@ impl Work {
             self.take(edit::lines::add(text, wanted), &mut splices);
             self.edit(&path, splices, &|_| true);
         }
+        Ok(())
+    }
+
+    /// The libraries may need a newer language than the project promises to build with.
+    fn toolchain(&mut self, input: &Input<'_>) -> Result<()> {
+        let needed = &input.pack.manifest.toolchain.minimum;
+        let declared = manifest::minimum(&input.pack.manifest.detect.manifest, input.tree, input.workspace)?;
+        let Some((declared, at)) = declared.filter(|(declared, _)| declared < needed) else { return Ok(()) };
+        let what = format!("the libraries need {needed} or newer, and the project says {declared}; raise it here");
+        self.manual.push(Step { at, what, text: format!("rust-version = \"{}.{}\"", needed.major, needed.minor) });
         Ok(())
     }
 

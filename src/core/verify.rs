@@ -171,7 +171,9 @@ fn libraries(pack: &Pack, tree: &Tree, workspace: &Workspace, facts: &Facts, out
     let root = workspace.manifest.as_ref().map(|text| Toml::parse(text.raw())).transpose()?;
     for dependency in &pack.manifest.dependency {
         if render::holds(dependency.when.as_deref(), facts)? {
-            out.extend(one_library(dependency, &toml, root.as_ref(), workspace, path)?);
+            let recorded = facts.get("dep").and_then(|all| all.get(dependency.name.replace('-', "_")));
+            let key = recorded.and_then(|dep| dep.get("key")?.as_str()).unwrap_or(&dependency.name);
+            out.extend(one_library(dependency, key, &toml, root.as_ref(), workspace, path)?);
         }
     }
     Ok(())
@@ -179,6 +181,7 @@ fn libraries(pack: &Pack, tree: &Tree, workspace: &Workspace, facts: &Facts, out
 
 fn one_library(
     dependency: &Dependency,
+    key: &str,
     toml: &Toml<'_>,
     root: Option<&Toml<'_>>,
     workspace: &Workspace,
@@ -186,7 +189,7 @@ fn one_library(
 ) -> Result<Option<Drift>> {
     let name = &dependency.name;
     let table = if dependency.dev { "dev-dependencies" } else { "dependencies" };
-    let Some(entry) = cargo_toml::existing(toml, root, table, name) else {
+    let Some(entry) = cargo_toml::existing(toml, root, table, key) else {
         let what = format!("`{name}` is no longer among the {table}");
         return Ok(Some(library(Cause::LibraryMissing, path.to_owned(), what, "put the line back")));
     };

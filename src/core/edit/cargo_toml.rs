@@ -81,12 +81,13 @@ fn lacking(dependency: &Dependency, entry: &Existing) -> Vec<String> {
 }
 
 /// What is written for a dependency that is not there.
-fn fresh(dependency: &Dependency, inherit: bool) -> String {
-    let mut parts = vec![if inherit {
-        "workspace = true".to_owned()
-    } else {
-        format!("version = \"{}\"", dependency.version)
-    }];
+fn fresh(dependency: &Dependency, key: &str, inherit: bool) -> String {
+    let mut parts = vec![];
+    if key != dependency.name {
+        parts.push(format!("package = \"{}\"", dependency.name));
+    }
+    let inherit = inherit && parts.is_empty();
+    parts.push(if inherit { "workspace = true".to_owned() } else { format!("version = \"{}\"", dependency.version) });
     if !dependency.default_features && !inherit {
         parts.push("default-features = false".to_owned());
     }
@@ -104,6 +105,41 @@ fn list(features: &[String]) -> String {
     format!("[{}]", quoted.join(", "))
 }
 
+/// The key that a dependency has or will have in the manifest: its name, or one of its own beside a version that the
+/// generated code does not work with.
+///
+/// # Errors
+/// When that version cannot be beside another (exit 4).
+pub fn key(toml: &Toml<'_>, workspace: Option<&Toml<'_>>, dependency: &Dependency, path: &str) -> Result<String> {
+    let Some(entry) = existing(toml, workspace, table_of(dependency), &dependency.name) else {
+        return Ok(dependency.name.clone());
+    };
+    if accepted(dependency, &entry) {
+        return Ok(dependency.name.clone());
+    }
+    if !dependency.shared {
+        return Ok(format!("auth-{}", dependency.name));
+    }
+    let (name, written) = (&dependency.name, entry.version.unwrap_or_default());
+    let accept = dependency.accept.clone().unwrap_or_default();
+    Err(Problem::unsupported(
+        format!("{path}:{}: `{name} = \"{written}\"` is not a version that the generated code works with", entry.line),
+        format!("use `{name}` {accept}, then run the command again"),
+    )
+    .into())
+}
+
+/// The version requirement of a dependency as it is or will be, here or in the workspace.
+#[must_use]
+pub fn written(toml: &Toml<'_>, workspace: Option<&Toml<'_>>, dependency: &Dependency, key: &str) -> String {
+    let own = existing(toml, workspace, table_of(dependency), key).and_then(|entry| entry.version);
+    let shared = || {
+        let item = workspace?.item(&["workspace", "dependencies", &dependency.name])?;
+        read(item).version.filter(|_| key == dependency.name && inherits(workspace, dependency))
+    };
+    own.or_else(shared).unwrap_or_else(|| dependency.version.clone())
+}
+
 /// Splices that give the manifest every dependency it lacks, and steps for entries that cannot be changed safely.
 ///
 /// # Errors
@@ -113,9 +149,10 @@ pub fn add(toml: &Toml<'_>, workspace: Option<&Toml<'_>>, wanted: &[Dependency],
     for table in ["dependencies", "dev-dependencies"] {
         let mut new = vec![];
         for dependency in wanted.iter().filter(|dependency| table_of(dependency) == table) {
-            match existing(toml, workspace, table, &dependency.name) {
-                Some(entry) => outcomes.push(extend(toml, table, dependency, &entry, path)?),
-                None => new.push((dependency.name.clone(), fresh(dependency, inherits(workspace, dependency, path)?))),
+            let key = key(toml, workspace, dependency, path)?;
+            match existing(toml, workspace, table, &key) {
+                Some(entry) => outcomes.push(extend(toml, table, dependency, &entry, path)),
+                None => new.push((key.clone(), fresh(dependency, &key, inherits(workspace, dependency)))),
             }
         }
         if !new.is_empty() {
@@ -126,25 +163,14 @@ pub fn add(toml: &Toml<'_>, workspace: Option<&Toml<'_>>, wanted: &[Dependency],
 }
 
 /// Whether the workspace offers a version to inherit.
-fn inherits(workspace: Option<&Toml<'_>>, dependency: &Dependency, path: &str) -> Result<bool> {
-    let Some(item) = workspace.and_then(|root| root.item(&["workspace", "dependencies", &dependency.name])) else {
-        return Ok(false);
-    };
-    let entry = read(item);
-    // A feature set without defaults cannot be had from an entry that has them, but more features do no harm.
-    accepted(dependency, &entry, path)?;
-    Ok(true)
+fn inherits(workspace: Option<&Toml<'_>>, dependency: &Dependency) -> bool {
+    let item = workspace.and_then(|root| root.item(&["workspace", "dependencies", &dependency.name]));
+    item.is_some_and(|item| accepted(dependency, &read(item)))
 }
 
-fn accepted(dependency: &Dependency, entry: &Existing, path: &str) -> Result<(), Problem> {
-    let (Some(accept), Some(written)) = (&dependency.accept, &entry.version) else { return Ok(()) };
-    match lowest(written) {
-        Some(version) if !accepts(accept, &version, written) => Err(Problem::unsupported(
-            format!("{path}:{}: `{} = \"{written}\"` is not a version that the generated code works with", entry.line, dependency.name),
-            format!("use `{}` {accept}, then run the command again", dependency.name),
-        )),
-        _ => Ok(()),
-    }
+fn accepted(dependency: &Dependency, entry: &Existing) -> bool {
+    let (Some(accept), Some(written)) = (&dependency.accept, &entry.version) else { return true };
+    lowest(written).is_none_or(|version| accepts(accept, &version, written))
 }
 
 /// A requirement such as `0.8` begins below a floor such as 0.8.1 and still resolves above it.
@@ -154,23 +180,22 @@ fn accepts(accept: &VersionReq, lowest: &Version, written: &str) -> bool {
     accept.matches(lowest) || (!exact && accept.matches(&newest))
 }
 
-fn extend(toml: &Toml<'_>, table: &str, dependency: &Dependency, entry: &Existing, path: &str) -> Result<Outcome> {
-    accepted(dependency, entry, path)?;
+fn extend(toml: &Toml<'_>, table: &str, dependency: &Dependency, entry: &Existing, path: &str) -> Outcome {
     let missing = lacking(dependency, entry);
     if missing.is_empty() && !entry.optional {
-        return Ok(Outcome::Already);
+        return Outcome::Already;
     }
     let edit = if entry.optional { None } else { add_features(toml, table, &dependency.name, &missing) };
-    Ok(edit.map_or_else(
+    edit.map_or_else(
         || {
             Outcome::Manual(Step {
                 at: format!("{path}:{}", entry.line),
                 what: format!("make `{}` a dependency that is not optional, with these features", dependency.name),
-                text: format!("{} = {}", dependency.name, fresh(dependency, false)),
+                text: format!("{} = {}", dependency.name, fresh(dependency, &dependency.name, false)),
             })
         },
         |splice| Outcome::Edit(vec![splice]),
-    ))
+    )
 }
 
 fn add_features(toml: &Toml<'_>, table: &str, name: &str, missing: &[String]) -> Option<Splice> {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use anyhow::{Context as _, Result};
-use toml_edit::{Document, Item, Table, TableLike};
+use toml_edit::{Document, Item, TableLike};
 
 use super::{Entry, Made, Splice, ending, line_start, next_line};
 
@@ -30,11 +30,6 @@ impl<'t> Toml<'t> {
         let body = text.strip_prefix(BOM).unwrap_or(text);
         let document = Document::parse(body).context("not valid TOML")?;
         Ok(Self { text, offset: text.len() - body.len(), document })
-    }
-
-    #[must_use]
-    pub fn root(&self) -> &Table {
-        self.document.as_table()
     }
 
     /// The item at a path of keys.
