@@ -59,6 +59,8 @@ pub struct Detect {
     /// The anchor that is where the app is served.
     pub entry: String,
     pub package_manager: String,
+    /// The command that brings one locked dependency up to date; `{}` stands for its name.
+    pub update: String,
     /// Dependencies that tell how the project stores data.
     pub databases: Vec<String>,
     /// Dependencies that tell that the project has a login already.
@@ -337,6 +339,12 @@ impl Pack {
         let manifest: Manifest = toml::from_str(embedded(&dir.path().join("pack.toml").to_string_lossy())?)?;
         let language = toml::from_str(embedded(&format!("_languages/{}.toml", manifest.language))?)?;
         Ok(Self { files: folder(dir, "files")?, starter: folder(dir, "starter")?, manifest, language })
+    }
+
+    /// The command that brings one locked dependency up to date.
+    #[must_use]
+    pub fn update_command(&self, name: &str) -> String {
+        self.manifest.detect.update.replace("{}", name)
     }
 
     #[must_use]

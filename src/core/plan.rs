@@ -57,6 +57,7 @@ pub fn add(input: &Input<'_>) -> Result<Plan> {
     work.wire(input, &facts, &places)?;
     work.lines(input.pack)?;
     work.toolchain(input)?;
+    work.floors(input)?;
     work.finish(input, &facts)
 }
 
@@ -286,6 +287,30 @@ impl Work {
         let Some((declared, at)) = declared.filter(|(declared, _)| declared < needed) else { return Ok(()) };
         let what = format!("the libraries need {needed} or newer, and the project says {declared}; raise it here");
         self.manual.push(Step { at, what, text: format!("rust-version = \"{}.{}\"", needed.major, needed.minor) });
+        Ok(())
+    }
+
+    /// The package manager keeps what its lock file says, also below a floor.
+    fn floors(&mut self, input: &Input<'_>) -> Result<()> {
+        let Some(lock) = &input.workspace.lock else { return Ok(()) };
+        let path = &input.pack.manifest.detect.manifest;
+        let text = input.tree.text(path).unwrap_or_default();
+        let named = manifest::dependencies(path, text, input.workspace.manifest.as_ref().map(Text::raw))?;
+        for dependency in &input.pack.manifest.dependency {
+            let (Some(floor), Some(entry)) =
+                (&dependency.floor, named.iter().find(|named| named.name == dependency.name))
+            else {
+                continue;
+            };
+            let written = entry.requirement.as_deref().unwrap_or("*");
+            let old = manifest::locked(lock, &dependency.name)?
+                .into_iter()
+                .find(|version| manifest::admits(written, version) && version < floor);
+            if let Some(old) = old {
+                let what = format!("`{}` is locked at {old}, below {floor}, the lowest version without a known weakness; update it", entry.name);
+                self.manual.push(Step { at: format!("{path}:{}", entry.line), what, text: input.pack.update_command(&entry.name) });
+            }
+        }
         Ok(())
     }
 

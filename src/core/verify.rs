@@ -194,24 +194,25 @@ fn one_library(
         return Ok(Some(library(Cause::LibraryMissing, path.to_owned(), what, "put the line back")));
     };
     let (Some(floor), Some(written)) = (&dependency.floor, &entry.version) else { return Ok(None) };
-    let Some((version, source)) = resolved(name, written, workspace)? else { return Ok(None) };
-    if version >= *floor {
-        return Ok(None);
-    }
-    let what = format!("`{name}` {version} ({source}) is below {floor}, the lowest version without a known weakness");
+    let below = match resolved(name, written, workspace)? {
+        Some(version) if version < *floor => format!("`{name}` is resolved to {version}"),
+        None if !reaches(written, floor) => format!("`{name} = \"{written}\"` keeps it"),
+        _ => return Ok(None),
+    };
+    let what = format!("{below} below {floor}, the lowest version without a known weakness");
     let fix = format!("require `{name}` {floor} or newer and update the lock file");
     Ok(Some(library(Cause::LibraryBelowFloor, format!("{path}:{}", entry.line), what, &fix)))
 }
 
-/// The version in use: the lock file's where it has one for the requirement, else the lowest that is admitted.
-fn resolved(name: &str, written: &str, workspace: &Workspace) -> Result<Option<(Version, &'static str)>> {
-    if let Some(lock) = &workspace.lock {
-        let all = manifest::locked(lock, name)?;
-        if let Some(version) = all.into_iter().filter(|version| manifest::admits(written, version)).min() {
-            return Ok(Some((version, "resolved")));
-        }
-    }
-    Ok(cargo_toml::lowest(written).map(|version| (version, "required")))
+/// The lowest version in the lock file that the requirement admits; none if it has not been resolved.
+fn resolved(name: &str, written: &str, workspace: &Workspace) -> Result<Option<Version>> {
+    let Some(lock) = &workspace.lock else { return Ok(None) };
+    Ok(manifest::locked(lock, name)?.into_iter().filter(|version| manifest::admits(written, version)).min())
+}
+
+/// Whether a requirement admits the floor or begins above it.
+fn reaches(written: &str, floor: &Version) -> bool {
+    manifest::admits(written, floor) || cargo_toml::lowest(written).is_some_and(|lowest| lowest >= *floor)
 }
 
 fn library(cause: Cause, at: String, what: String, fix: &str) -> Drift {

@@ -76,8 +76,7 @@ fn lacking(dependency: &Dependency, entry: &Existing) -> Vec<String> {
             || (entry.default_features && dependency.defaults.contains(feature))
             || entry.features.iter().any(|have| dependency.covers.get(have).is_some_and(|all| all.contains(feature)))
     };
-    let wanted = dependency.features.iter().chain(if entry.default_features { &[][..] } else { &dependency.defaults });
-    wanted.filter(|feature| !brings(feature)).cloned().collect()
+    dependency.features.iter().filter(|feature| !brings(feature)).cloned().collect()
 }
 
 /// What is written for a dependency that is not there.

@@ -1,1 +1,155 @@
-pub struct X;
+//! Password accounts and server-side sessions for this application.
+//!
+//! `main` calls [`start`] with its listener and serves what [`Auth::attach`] returns. A handler
+//! that takes a [`User`] answers only to a signed-in user. README.md beside this file has the rest.
+//!
+//! The folder is self-contained: it uses nothing of the application around it and keeps its state
+//! in tables named `auth_*`. References such as `ASVS 6.2.1` point to OWASP ASVS 5.0.
+#![allow(
+    dead_code,
+    missing_docs,
+    missing_debug_implementations,
+    unreachable_pub,
+    unused_imports,
+    unused_results,
+    clippy::pedantic,
+    clippy::nursery,
+    clippy::restriction,
+    reason = "the application's own lint choices do not apply to this folder"
+)]
+
+mod accounts;
+mod audit;
+mod cookies;
+mod csrf;
+mod db;
+mod email;
+mod input;
+mod mail;
+mod operator;
+mod password;
+mod passwords;
+mod problem;
+mod routes;
+mod settings;
+mod sign_in;
+mod store;
+mod throttle;
+mod tokens;
+mod user;
+mod visit;
+
+#[cfg(test)]
+mod tests;
+
+use std::{net::SocketAddr, process, sync::Arc};
+
+use axum::{
+    Router, extract::connect_info::IntoMakeServiceWithConnectInfo, middleware::from_fn_with_state,
+};
+use tokio::net::TcpListener;
+use [= import.tower_sessions =]::{SessionManagerLayer, cookie::SameSite};
+
+pub use problem::Problem;
+pub use settings::{Settings, StartError};
+pub use user::{MaybeUser, User};
+
+/// The running module: cheap to clone, shared by every request.
+#[derive(Clone)]
+pub struct Auth(Arc<Shared>);
+
+struct Shared {
+    settings: Settings,
+    db: db::Db,
+    hasher: passwords::Hasher,
+    throttle: throttle::Throttle,
+    mail: mail::Mail,
+}
+
+/// Reads the settings, opens and migrates the database and starts the mail queue.
+///
+/// A problem is printed with what to do about it, and the process ends with exit code 1. Use
+/// [`try_start`] to handle it yourself.
+pub async fn start(listener: &TcpListener) -> Auth {
+    match try_start(listener).await {
+        Ok(auth) => auth,
+        Err(error) => {
+            eprintln!("auth: {error}");
+            process::exit(1)
+        }
+    }
+}
+
+/// Like [`start`], but returns the problem.
+pub async fn try_start(listener: &TcpListener) -> Result<Auth, StartError> {
+    let settings = Settings::from_environment(listener.local_addr()?)?;
+    let auth = Auth::open(settings).await?;
+    if operator::run(&auth, std::env::args().skip(1)).await? {
+        process::exit(0);
+    }
+    Ok(auth)
+}
+
+impl Auth {
+    /// Starts the module with settings that were made elsewhere.
+    pub async fn open(settings: Settings) -> Result<Self, StartError> {
+        let db = db::Db::open(&settings.database_url).await?;
+        let auth = Self(Arc::new(Shared {
+            hasher: passwords::Hasher::new()?,
+            throttle: throttle::Throttle::new(&settings.secret),
+            mail: mail::Mail::start(&settings)?,
+            db,
+            settings,
+        }));
+        db::spawn_purge(auth.db());
+        Ok(auth)
+    }
+
+    /// Adds the `/auth` routes and makes sessions available to every route of `app`.
+    ///
+    /// Served with the peer's address, which the throttles need.
+    pub fn attach(self, app: Router) -> IntoMakeServiceWithConnectInfo<Router, SocketAddr> {
+        self.layer(app)
+            .into_make_service_with_connect_info::<SocketAddr>()
+    }
+
+    /// The layered router without the peer's address: for tests, together with axum's
+    /// `MockConnectInfo`.
+    pub fn layer(&self, app: Router) -> Router {
+        let cookies = &self.settings().cookies;
+        // No Max-Age: the server decides how long a session lives. Cookie: ASVS 3.3.1 to 3.3.4.
+        let sessions = SessionManagerLayer::new(store::Store::new(self))
+            .with_name(cookies.session)
+            .with_secure(cookies.secure)
+            .with_http_only(true)
+            .with_same_site(SameSite::Lax)
+            .with_path("/");
+        // The last layer is the outermost: it sees a request first.
+        app.merge(routes::router())
+            .layer(from_fn_with_state(self.clone(), visit::enter))
+            .layer(sessions)
+            .layer(from_fn_with_state(self.clone(), cookies::strict))
+    }
+}
+
+impl Auth {
+    fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    fn db(&self) -> &db::Db {
+        &self.0.db
+    }
+
+    fn hasher(&self) -> &passwords::Hasher {
+        &self.0.hasher
+    }
+
+    fn throttle(&self) -> &throttle::Throttle {
+        &self.0.throttle
+    }
+
+    fn mail(&self) -> &mail::Mail {
+        &self.0.mail
+    }
+}

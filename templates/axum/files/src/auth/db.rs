@@ -1,0 +1,105 @@
+//! The database: its pool, its migrations and the removal of what has expired.
+
+use std::{str::FromStr, time::Duration};
+
+use sqlx::{
+    Sqlite, SqlitePool, Transaction,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use time::OffsetDateTime;
+
+/// Applied in order, each once. Append; never edit one that was released.
+const MIGRATIONS: &[(i64, &str)] = &[(1, include_str!("migrations/0001_accounts.sql"))];
+
+const PURGE_EVERY: Duration = Duration::from_secs(600);
+
+/// A connection with or without an open transaction.
+pub type Connection = sqlx::SqliteConnection;
+
+#[derive(Clone, Debug)]
+pub struct Db(SqlitePool);
+
+impl Db {
+    pub async fn open(url: &str) -> Result<Self, sqlx::Error> {
+        let options = SqliteConnectOptions::from_str(url)?
+            .create_if_missing(true)
+            .foreign_keys(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Normal)
+            .busy_timeout(Duration::from_secs(5));
+        let pool = SqlitePoolOptions::new()
+            .max_connections(8)
+            .acquire_timeout(Duration::from_secs(5))
+            .connect_with(options)
+            .await?;
+        let db = Self(pool);
+        db.migrate().await?;
+        Ok(db)
+    }
+
+    /// For statements that stand alone.
+    pub fn pool(&self) -> &SqlitePool {
+        &self.0
+    }
+
+    /// A transaction that holds the write lock from its start, so that nothing it reads can change
+    /// before it writes. Dropped without `commit`, it leaves no trace.
+    pub async fn write(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+        self.0.begin_with("BEGIN IMMEDIATE").await
+    }
+
+    /// Keeps its own list of applied versions, so the application's own migrator (which refuses
+    /// versions that it does not know) never meets these.
+    async fn migrate(&self) -> Result<(), sqlx::Error> {
+        let mut tx = self.write().await?;
+        sqlx::query(
+            "CREATE TABLE IF NOT EXISTS auth_migrations
+                 (version BIGINT PRIMARY KEY NOT NULL, applied_at BIGINT NOT NULL)",
+        )
+        .execute(&mut *tx)
+        .await?;
+        let applied: i64 =
+            sqlx::query_scalar("SELECT COALESCE(MAX(version), 0) FROM auth_migrations")
+                .fetch_one(&mut *tx)
+                .await?;
+        for (version, sql) in MIGRATIONS.iter().filter(|(version, _)| *version > applied) {
+            sqlx::raw_sql(*sql).execute(&mut *tx).await?;
+            sqlx::query("INSERT INTO auth_migrations (version, applied_at) VALUES ($1, $2)")
+                .bind(version)
+                .bind(now())
+                .execute(&mut *tx)
+                .await?;
+        }
+        tx.commit().await
+    }
+
+    /// Removes what no query would accept any more. The audit trail is kept: how long is for the
+    /// owner to decide.
+    async fn purge(&self) -> Result<(), sqlx::Error> {
+        for statement in [
+            "DELETE FROM auth_sessions WHERE expires_at <= $1",
+            "DELETE FROM auth_tokens WHERE expires_at <= $1",
+            "DELETE FROM auth_throttles WHERE expires_at <= $1",
+        ] {
+            sqlx::query(statement).bind(now()).execute(&self.0).await?;
+        }
+        Ok(())
+    }
+}
+
+pub fn spawn_purge(db: &Db) {
+    let db = db.clone();
+    tokio::spawn(async move {
+        loop {
+            if let Err(error) = db.purge().await {
+                tracing::warn!(target: "auth", %error, "expired rows were not removed");
+            }
+            tokio::time::sleep(PURGE_EVERY).await;
+        }
+    });
+}
+
+/// Unix time in seconds.
+pub fn now() -> i64 {
+    OffsetDateTime::now_utc().unix_timestamp()
+}

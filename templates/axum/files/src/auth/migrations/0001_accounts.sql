@@ -1,0 +1,62 @@
+-- Accounts, sessions, single-use tokens, throttles and the audit trail.
+-- Times are Unix seconds (UTC). Secrets are only ever stored as hashes.
+
+CREATE TABLE auth_users (
+    id                  TEXT PRIMARY KEY NOT NULL,
+    email               TEXT NOT NULL UNIQUE,           -- canonical form only (email.rs)
+    password_hash       TEXT NOT NULL,                  -- argon2id PHC string
+    verified_at         BIGINT,
+    disabled_at         BIGINT,
+    epoch               BIGINT NOT NULL DEFAULT 0,      -- raised by every change that ends sessions
+    failed_logins       BIGINT NOT NULL DEFAULT 0,      -- consecutive; at the cap the password stops working
+    password_changed_at BIGINT NOT NULL,
+    created_at          BIGINT NOT NULL
+);
+
+CREATE TABLE auth_sessions (
+    id_hash          BLOB PRIMARY KEY NOT NULL,         -- SHA-256 of the cookie's value
+    user_id          TEXT NOT NULL REFERENCES auth_users (id) ON DELETE CASCADE,
+    created_at       BIGINT NOT NULL,
+    authenticated_at BIGINT NOT NULL,
+    last_seen_at     BIGINT NOT NULL,
+    expires_at       BIGINT NOT NULL,                   -- absolute; no request moves it
+    ip               TEXT NOT NULL,
+    user_agent       TEXT NOT NULL
+);
+CREATE INDEX auth_sessions_user ON auth_sessions (user_id, created_at);
+CREATE INDEX auth_sessions_expiry ON auth_sessions (expires_at);
+
+CREATE TABLE auth_tokens (
+    token_hash   BLOB PRIMARY KEY NOT NULL,             -- SHA-256 of the mailed value
+    purpose      TEXT NOT NULL,
+    user_id      TEXT NOT NULL REFERENCES auth_users (id) ON DELETE CASCADE,
+    email        TEXT NOT NULL,                         -- the address it was mailed to
+    browser_hash BLOB,                                  -- SHA-256 of the registering browser's cookie
+    created_at   BIGINT NOT NULL,
+    expires_at   BIGINT NOT NULL,
+    used_at      BIGINT
+);
+CREATE INDEX auth_tokens_user ON auth_tokens (user_id, purpose);
+
+CREATE TABLE auth_throttles (
+    key           BLOB PRIMARY KEY NOT NULL,            -- HMAC of what is counted
+    count         BIGINT NOT NULL,
+    window_start  BIGINT NOT NULL,
+    blocked_until BIGINT NOT NULL DEFAULT 0,
+    expires_at    BIGINT NOT NULL
+);
+CREATE INDEX auth_throttles_expiry ON auth_throttles (expires_at);
+
+CREATE TABLE auth_audit (
+    id         TEXT PRIMARY KEY NOT NULL,
+    at         TEXT NOT NULL,                           -- RFC 3339, UTC
+    event      TEXT NOT NULL,
+    outcome    TEXT NOT NULL,
+    reason     TEXT NOT NULL,
+    user_id    TEXT,                                    -- no foreign key: the trail outlives the account
+    subject    TEXT,                                    -- keyed hash of an address that has no account
+    ip         TEXT NOT NULL,
+    user_agent TEXT NOT NULL,
+    request_id TEXT NOT NULL
+);
+CREATE INDEX auth_audit_at ON auth_audit (at);

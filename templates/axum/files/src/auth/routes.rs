@@ -1,0 +1,63 @@
+//! The `/auth` routes and what all of their answers have in common.
+
+use axum::{
+    Extension, Router,
+    extract::Request,
+    http::{HeaderName, HeaderValue, header},
+    middleware::{Next, from_fn},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+
+use super::{accounts, password, sign_in, visit::Visit};
+
+/// `openapi.yaml` describes these; a test compares the two.
+pub fn router() -> Router {
+    Router::new()
+        .route("/auth/register", post(accounts::register))
+        .route("/auth/verify", get(accounts::show_verify).post(accounts::verify))
+        .route("/auth/verify/resend", post(accounts::resend))
+        .route("/auth/login", post(sign_in::login))
+        .route("/auth/logout", post(sign_in::logout))
+        .route("/auth/me", get(sign_in::me))
+        .route("/auth/password", post(password::change))
+        .route("/auth/password/forgot", post(password::forgot))
+        .route("/auth/password/reset", get(password::show_reset).post(password::reset))
+        .layer(from_fn(harden))
+}
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// ASVS 3.4.1 (HSTS), 3.4.3 (CSP), 3.4.4 (nosniff), 3.4.5 (Referrer-Policy), 3.4.6 (framing),
+/// 3.4.8 (COOP), 14.3.2 (no-store).
+const HEADERS: [(HeaderName, &str); 8] = [
+    (header::CACHE_CONTROL, "no-store"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains"),
+];
+
+/// Middleware of every `/auth` route: refuses cross-site requests, sets the headers. Browsers
+/// ignore HSTS on plain http, so development needs no exception.
+async fn harden(Extension(visit): Extension<Visit>, request: Request, next: Next) -> Response {
+    let allowed = visit.refuse_foreign(request.method(), request.headers()).await;
+    let mut response = match allowed {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    };
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if let Ok(id) = HeaderValue::from_str(visit.request_id()) {
+        headers.insert(REQUEST_ID, id);
+    }
+    response
+}

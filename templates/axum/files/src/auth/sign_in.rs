@@ -1,0 +1,234 @@
+//! Signing in and out.
+
+use axum::{
+    Extension, Json,
+    http::{HeaderName, StatusCode},
+    response::{IntoResponse, Response},
+};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{
+    accounts::Account,
+    audit::{self, Event},
+    db::now,
+    email,
+    input::Input,
+    mail::Letter,
+    passwords::{self, Password},
+    problem::Problem,
+    store::{self, Grant},
+    throttle::{self, Verdict},
+    user::User,
+    visit::Visit,
+};
+
+const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
+
+/// A login after so many failures is worth a mail to the owner.
+const SUSPICIOUS_FAILURES: i64 = 5;
+
+#[derive(Deserialize)]
+pub struct Login {
+    email: String,
+    password: String,
+}
+
+pub async fn login(
+    Extension(visit): Extension<Visit>,
+    Input(form): Input<Login>,
+) -> Result<Response, Problem> {
+    let auth = visit.auth();
+    throttle::per_source(&visit, "login", auth.settings().policy.login_source).await?;
+    let email = email::canonical(&form.email)?;
+    let account = prove(&visit, &email, &Password::new(&form.password)?).await?;
+    if account.verified_at.is_none() {
+        audit::refusal(&visit, "login_refused", "email_unverified").await;
+        return Err(Problem::email_unverified());
+    }
+    begin(&visit, &account.id, account.epoch, now()).await?;
+    Ok(profile(&account.id, &account.email, now()))
+}
+
+/// Checks a password and nothing else: the one place where a guess is evaluated, with every
+/// throttle around it. All failures look and cost the same.
+pub async fn prove(visit: &Visit, email: &str, password: &Password) -> Result<Account, Problem> {
+    let auth = visit.auth();
+    let guess = Guess::admit(visit, email).await?;
+    let mut db = auth.db().pool().acquire().await?;
+    let account = Account::by_email(&mut db, email).await?;
+    drop(db);
+    let stored = account.as_ref().map(|account| account.password_hash.as_str());
+    let matches = auth.hasher().verify(password, stored).await?;
+    let cap = auth.settings().policy.login_cap;
+    let usable = |account: &Account| account.disabled_at.is_none() && account.failed_logins < cap;
+    match account {
+        Some(account) if matches && usable(&account) => {
+            guess.right(&account, password).await?;
+            Ok(account)
+        }
+        account => {
+            guess.wrong(account.as_ref()).await?;
+            Err(Problem::invalid_credentials())
+        }
+    }
+}
+
+/// A password guess that the throttles let through, and counted as wrong until proven right.
+struct Guess<'a> {
+    visit: &'a Visit,
+    email: &'a str,
+    source: throttle::Key,
+    account: throttle::Key,
+}
+
+impl<'a> Guess<'a> {
+    async fn admit(visit: &'a Visit, email: &'a str) -> Result<Self, Problem> {
+        let auth = visit.auth();
+        let policy = &auth.settings().policy;
+        let guess = Self {
+            visit,
+            email,
+            source: auth.throttle().source_key("guess", visit.ip()),
+            account: auth.throttle().key("account", email),
+        };
+        let mut db = auth.db().pool().acquire().await?;
+        let limit = policy.login_source_failures;
+        let verdict = throttle::hit(&mut db, &guess.source, limit, 60).await?;
+        throttle::report(visit, "login", &verdict).await;
+        verdict.check()?;
+        let verdict = throttle::guess(&mut db, &guess.account, policy).await?;
+        if let Verdict::Refused { .. } = verdict {
+            throttle::refund(&mut db, &guess.source).await?;
+            audit::refusal(visit, "throttled", "account").await;
+        }
+        verdict.check()?;
+        Ok(guess)
+    }
+
+    async fn right(self, account: &Account, password: &Password) -> Result<(), Problem> {
+        let auth = self.visit.auth();
+        let rehashed = if passwords::is_outdated(&account.password_hash) {
+            auth.hasher().hash(password).await?
+        } else {
+            account.password_hash.clone()
+        };
+        let mut tx = auth.db().write().await?;
+        throttle::refund(&mut tx, &self.source).await?;
+        throttle::clear(&mut tx, &self.account).await?;
+        sqlx::query(
+            "UPDATE auth_users SET failed_logins = 0, password_hash = $3
+             WHERE id = $1 AND password_hash = $2",
+        )
+        .bind(&account.id)
+        .bind(&account.password_hash)
+        .bind(rehashed)
+        .execute(&mut *tx)
+        .await?;
+        let event = Event::success("password_proven").of(Some(&account.id));
+        audit::record(&mut tx, self.visit, event).await?;
+        tx.commit().await?;
+        if account.failed_logins >= SUSPICIOUS_FAILURES {
+            let what = "Somebody signed in to your account after several wrong passwords.";
+            notify(self.visit, &account.email, what).await?;
+        }
+        Ok(())
+    }
+
+    async fn wrong(self, account: Option<&Account>) -> Result<(), Problem> {
+        let auth = self.visit.auth();
+        let mut tx = auth.db().write().await?;
+        let id = account.map(|account| account.id.as_str());
+        let failures: Option<i64> = sqlx::query_scalar(
+            "UPDATE auth_users SET failed_logins = failed_logins + 1 WHERE id = $1
+             RETURNING failed_logins",
+        )
+        .bind(id)
+        .fetch_optional(&mut *tx)
+        .await?;
+        let event = Event::failure("login", "invalid_credentials").of(id);
+        audit::record(&mut tx, self.visit, event.about(self.visit, self.email)).await?;
+        tx.commit().await?;
+        // NIST SP 800-63B-4 3.2.2: then only a new password, set by way of the mailbox, helps.
+        if failures == Some(auth.settings().policy.login_cap) {
+            let what = "After too many wrong passwords, your password was disabled.";
+            notify(self.visit, self.email, what).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Mails a notice, at most one an hour of a kind.
+pub async fn notify(visit: &Visit, email: &str, what: &'static str) -> Result<(), Problem> {
+    let auth = visit.auth();
+    let mut db = auth.db().pool().acquire().await?;
+    let key = auth.throttle().key(what, email);
+    if throttle::hit(&mut db, &key, 1, 3_600).await?.is_allowed() {
+        let (at, ip) = (audit::timestamp(), visit.ip().to_string());
+        let letter = Letter::notice(auth.settings(), email, what, &at, &ip);
+        auth.mail().slot()?.send(letter);
+    }
+    Ok(())
+}
+
+/// Starts a session under a new identifier and ends the one the request came with (ASVS 7.2.4).
+pub async fn begin(visit: &Visit, id: &str, epoch: i64, auth_time: i64) -> Result<(), Problem> {
+    let lifetime = visit.auth().settings().policy.session_absolute;
+    begin_until(visit, id, epoch, auth_time, now() + lifetime).await
+}
+
+/// The same with a given end, for a session that continues another.
+pub async fn begin_until(
+    visit: &Visit,
+    id: &str,
+    epoch: i64,
+    auth_time: i64,
+    expires_at: i64,
+) -> Result<(), Problem> {
+    let session = visit.session();
+    session.cycle_id().await?;
+    session.clear().await;
+    let grant = Grant {
+        user_id: id.to_owned(),
+        epoch,
+        auth_time,
+        expires_at,
+        ip: visit.ip().to_string(),
+        agent: visit.agent().to_owned(),
+    };
+    session.insert(store::GRANT, grant).await?;
+    // Now rather than after the answer: a session that cannot be made is an error of this request.
+    session.save().await?;
+    let mut db = visit.auth().db().pool().acquire().await?;
+    let event = Event::success("session_created").of(Some(id));
+    audit::record(&mut db, visit, event).await?;
+    Ok(())
+}
+
+/// Ends the session on the server and makes the browser forget (ASVS 7.4.1, 14.3.1).
+pub async fn logout(Extension(visit): Extension<Visit>) -> Result<Response, Problem> {
+    let user = User::from_session(visit.session()).await?;
+    visit.session().flush().await?;
+    if let Some(user) = user {
+        let mut db = visit.auth().db().pool().acquire().await?;
+        let event = Event::success("logout").of(Some(&user.id));
+        audit::record(&mut db, &visit, event).await?;
+    }
+    let headers = [(CLEAR_SITE_DATA, "\"cache\", \"cookies\", \"storage\"")];
+    Ok((StatusCode::NO_CONTENT, headers).into_response())
+}
+
+pub async fn me(user: User) -> Response {
+    profile(&user.id, &user.email, user.auth_time)
+}
+
+fn profile(id: &str, email: &str, auth_time: i64) -> Response {
+    Json(json!({
+        "id": id,
+        "email": email,
+        "email_verified": true,
+        "amr": ["pwd"],
+        "auth_time": auth_time,
+    }))
+    .into_response()
+}

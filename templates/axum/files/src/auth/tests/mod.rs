@@ -1,0 +1,365 @@
+//! Attacks on this module, named after the controls they test. Each shows that the right thing
+//! works and that the wrong thing does not.
+//!
+//! They run against the layered router with a database file of their own. Time passes by dating
+//! rows back. The one shortcut: most accounts have a hash that is cheap to check, because an
+//! unoptimised argon2 takes half a second.
+
+mod accounts;
+mod boundary;
+mod logins;
+mod passwords;
+mod sessions;
+mod settings;
+mod storage;
+mod surface;
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    sync::LazyLock,
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    extract::ConnectInfo,
+    http::{HeaderMap, HeaderName, Method, Request, StatusCode, header},
+    routing::get,
+};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+use [= import.tower_sessions =]::session::Id;
+
+use super::{
+    Auth, User,
+    passwords::Password,
+    settings::{Outbox, Settings, StartError},
+    tokens,
+};
+
+const BASE: &str = "https://app.example.test";
+const SESSION: &str = "__Host-auth-session";
+const BROWSER: &str = "__Host-auth-browser";
+const ANN: &str = "ann@mail.test";
+const BOB: &str = "bob@mail.test";
+const PASSWORD: &str = "seven Quiet herons cross";
+const OTHER: &str = "eleven loud badgers dig";
+
+/// A hash of [`PASSWORD`] with parameters that cost nothing to check. What the module itself stores
+/// is tested in `pwd_01` and `pwd_09`.
+static HASH: LazyLock<String> = LazyLock::new(|| cheap_hash(8));
+
+fn cheap_hash(memory_kib: u32) -> String {
+    use [= import.argon2 =]::{Algorithm, Argon2, Params, PasswordHasher, Version};
+    let params = Params::new(memory_kib, 1, 1, None).expect("parameters");
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    let hash = argon2.hash_password(PASSWORD.as_bytes()).expect("a hash");
+    hash.to_string()
+}
+
+struct App {
+    auth: Auth,
+    router: Router,
+    folder: PathBuf,
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.folder));
+    }
+}
+
+fn variables(folder: &std::path::Path) -> BTreeMap<&'static str, String> {
+    BTreeMap::from([
+        ("AUTH_SECRET", tokens::random::<32>()),
+        ("AUTH_BASE_URL", BASE.to_owned()),
+        ("AUTH_APP_NAME", "acmeportal".to_owned()),
+        ("AUTH_MAIL_FROM", "App <app@app.example.test>".to_owned()),
+        ("SMTP_URL", "smtp://127.0.0.1:1".to_owned()),
+        ("DATABASE_URL", format!("sqlite://{}/app.db", folder.display())),
+    ])
+}
+
+fn read(variables: &BTreeMap<&'static str, String>) -> Result<Settings, StartError> {
+    let listener = SocketAddr::from(([127, 0, 0, 1], 3000));
+    Settings::read(&|name| variables.get(name).cloned(), listener)
+}
+
+fn temporary_folder() -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("auth-test-{}", tokens::random::<9>()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    folder
+}
+
+impl App {
+    async fn new() -> Self {
+        Self::with(&[]).await
+    }
+
+    async fn with(changes: &[(&'static str, &str)]) -> Self {
+        let folder = temporary_folder();
+        let mut variables = variables(&folder);
+        variables.extend(changes.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        let mut settings = read(&variables).expect("settings");
+        settings.outbox = Outbox::Files(folder.join("mail"));
+        let auth = Auth::open(settings).await.expect("a start");
+        let app = Router::new()
+            .route("/own", get(|| async { "own" }).post(|| async { "own" }))
+            .route("/guarded", get(guarded).post(guarded));
+        let router = auth.layer(app);
+        Self { auth, router, folder }
+    }
+
+    async fn sql(&self, statement: &'static str) -> u64 {
+        let result = sqlx::raw_sql(statement).execute(self.auth.db().pool()).await;
+        result.expect(statement).rows_affected()
+    }
+
+    async fn number(&self, query: &'static str) -> i64 {
+        let row = sqlx::query_scalar(query).fetch_one(self.auth.db().pool()).await;
+        row.expect(query)
+    }
+
+    async fn text(&self, query: &'static str) -> String {
+        let row = sqlx::query_scalar(query).fetch_one(self.auth.db().pool()).await;
+        row.expect(query)
+    }
+
+    /// A confirmed account with [`PASSWORD`].
+    async fn account(&self, email: &str) -> String {
+        let id = tokens::random::<16>();
+        sqlx::query(
+            "INSERT INTO auth_users
+                 (id, email, password_hash, verified_at, password_changed_at, created_at)
+             VALUES ($1, $2, $3, 1, 1, 1)",
+        )
+        .bind(&id)
+        .bind(email)
+        .bind(&*HASH)
+        .execute(self.auth.db().pool())
+        .await
+        .expect("an account");
+        id
+    }
+
+    /// A browser that is signed in, without the cost of a login.
+    async fn signed_in(&self, email: &str) -> Browser<'_> {
+        let (id, now) = (Id::default(), super::db::now());
+        sqlx::query(
+            "INSERT INTO auth_sessions (id_hash, user_id, created_at, authenticated_at,
+                                        last_seen_at, expires_at, ip, user_agent)
+             SELECT $1, id, $2, $2, $2, $2 + 86400, '', '' FROM auth_users WHERE email = $3",
+        )
+        .bind(super::store::hash(&id))
+        .bind(now)
+        .bind(email)
+        .execute(self.auth.db().pool())
+        .await
+        .expect("a session");
+        let mut browser = self.browser();
+        browser.cookies.insert(SESSION.to_owned(), id.to_string());
+        browser
+    }
+
+    async fn signed_in_account(&self, email: &str) -> Browser<'_> {
+        self.account(email).await;
+        self.signed_in(email).await
+    }
+
+    /// The token of a reset mail.
+    async fn reset_token(&self, email: &str) -> String {
+        assert_eq!(self.browser().forgot(email).await.status, 202);
+        self.last_mail(email).await.token().expect("a token")
+    }
+
+    /// A browser that registered, and the token it was mailed.
+    async fn registered(&self, email: &str) -> (Browser<'_>, String) {
+        let mut browser = self.browser();
+        assert_eq!(browser.register(email, PASSWORD).await.status, 202);
+        let token = self.last_mail(email).await.token().expect("a token");
+        (browser, token)
+    }
+
+    fn browser(&self) -> Browser<'_> {
+        Browser {
+            app: self,
+            cookies: BTreeMap::new(),
+            headers: HeaderMap::new(),
+            peer: IpAddr::from([192, 0, 2, 7]),
+        }
+    }
+
+    /// The mails to an address, oldest first, once the queue is empty.
+    async fn mails(&self, to: &str) -> Vec<Letter> {
+        let (done, waiting) = tokio::sync::oneshot::channel();
+        let slot = self.auth.mail().slot().expect("a slot");
+        slot.run(async {
+            let _ = done.send(());
+            Ok(None)
+        });
+        waiting.await.expect("the queue");
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(self.folder.join("mail")).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let text = std::fs::read_to_string(&path).expect("a mail");
+            let text = text.replace("=\r\n", "").replace("=3D", "=");
+            let when = path.metadata().and_then(|m| m.modified()).expect("a time");
+            found.push((when, text));
+        }
+        found.sort();
+        let to = format!("To: {to}\r\n");
+        let texts = found.into_iter().map(|(_, text)| text);
+        texts.filter(|text| text.contains(&to)).map(Letter).collect()
+    }
+
+    async fn last_mail(&self, to: &str) -> Letter {
+        self.mails(to).await.pop().expect("a mail")
+    }
+}
+
+async fn guarded(user: User) -> String {
+    format!("guarded {}", user.id)
+}
+
+#[derive(Clone)]
+struct Letter(String);
+
+impl Letter {
+    fn token(&self) -> Option<String> {
+        let (_, rest) = self.0.split_once("?token=")?;
+        Some(rest.split_whitespace().next()?.to_owned())
+    }
+}
+
+/// A client with cookies, that says about itself what a browser would.
+#[derive(Clone)]
+struct Browser<'a> {
+    app: &'a App,
+    cookies: BTreeMap<String, String>,
+    headers: HeaderMap,
+    peer: IpAddr,
+}
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    text: String,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_default()
+    }
+
+    fn code(&self) -> String {
+        self.json()["code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    fn set_cookies(&self) -> Vec<String> {
+        let values = self.headers.get_all(header::SET_COOKIE).iter();
+        values.map(|value| value.to_str().expect("ASCII").to_owned()).collect()
+    }
+
+    /// What an observer can compare: status, header names, body.
+    fn shape(&self) -> (StatusCode, Vec<String>, String) {
+        let names = self.headers.keys().map(ToString::to_string).collect();
+        (self.status, names, self.text.clone())
+    }
+}
+
+impl Browser<'_> {
+    fn from(mut self, peer: [u8; 4]) -> Self {
+        self.peer = IpAddr::from(peer);
+        self
+    }
+
+    fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.headers
+            .insert(HeaderName::from_static(name), value.parse().expect("a value"));
+        self
+    }
+
+    async fn get(&mut self, path: &str) -> Answer {
+        self.send(self.request(Method::GET, path).body(Body::empty())).await
+    }
+
+    async fn post(&mut self, path: &str, body: Value) -> Answer {
+        let request = self
+            .request(Method::POST, path)
+            .header(header::ORIGIN, BASE)
+            .header("sec-fetch-site", "same-origin")
+            .header(header::CONTENT_TYPE, "application/json");
+        self.send(request.body(Body::from(body.to_string()))).await
+    }
+
+    fn request(&self, method: Method, path: &str) -> axum::http::request::Builder {
+        let mut request = Request::builder().method(method).uri(path);
+        let cookies: Vec<String> = self.cookies.iter().map(|(n, v)| format!("{n}={v}")).collect();
+        if !cookies.is_empty() {
+            request = request.header(header::COOKIE, cookies.join("; "));
+        }
+        request.extension(ConnectInfo(SocketAddr::from((self.peer, 40_000))))
+    }
+
+    /// The browser's own headers replace those of the request.
+    async fn send(&mut self, request: axum::http::Result<Request<Body>>) -> Answer {
+        let mut request = request.expect("a request");
+        for (name, value) in &self.headers {
+            request.headers_mut().insert(name, value.clone());
+        }
+        let response = self.app.router.clone().oneshot(request).await.expect("an answer");
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, 1 << 20).await.expect("a body");
+        let answer = Answer {
+            status: parts.status,
+            headers: parts.headers,
+            text: String::from_utf8(body.to_vec()).expect("UTF-8"),
+        };
+        for cookie in answer.set_cookies() {
+            let (pair, _) = cookie.split_once(';').expect("attributes");
+            let (name, value) = pair.split_once('=').expect("a pair");
+            if cookie.contains("Max-Age=0") {
+                self.cookies.remove(name);
+            } else {
+                self.cookies.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        answer
+    }
+
+    async fn login(&mut self, email: &str, password: &str) -> Answer {
+        self.post("/auth/login", json!({ "email": email, "password": password })).await
+    }
+
+    async fn register(&mut self, email: &str, password: &str) -> Answer {
+        self.post("/auth/register", json!({ "email": email, "password": password })).await
+    }
+
+    async fn forgot(&mut self, email: &str) -> Answer {
+        self.post("/auth/password/forgot", json!({ "email": email })).await
+    }
+
+    async fn reset(&mut self, token: &str, password: &str) -> Answer {
+        let body = json!({ "token": token, "password": password });
+        self.post("/auth/password/reset", body).await
+    }
+
+    async fn change(&mut self, current: &str, new: &str) -> Answer {
+        let body = json!({ "current_password": current, "new_password": new });
+        self.post("/auth/password", body).await
+    }
+
+    async fn is_signed_in(&mut self) -> bool {
+        let status = self.get("/auth/me").await.status;
+        assert!(matches!(status, StatusCode::OK | StatusCode::UNAUTHORIZED), "{status}");
+        status == StatusCode::OK
+    }
+
+    fn session(&self) -> String {
+        self.cookies.get(SESSION).cloned().unwrap_or_default()
+    }
+}

@@ -1,0 +1,124 @@
+//! Single-use tokens that are sent by mail, and the random values behind them.
+//!
+//! A token is 32 bytes of the operating system's randomness. The database keeps its SHA-256 with
+//! purpose, owner, address and expiry: a copy of the database opens nothing (ASVS 6.5.2, 11.5.1).
+
+use [= import.base64 =]::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use [= import.sha2 =]::{Digest, Sha256};
+
+use super::db::{Connection, now};
+
+#[derive(Clone, Copy)]
+pub enum Purpose {
+    Verify,
+    Reset,
+}
+
+impl Purpose {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Verify => "verify",
+            Self::Reset => "reset",
+        }
+    }
+}
+
+/// Whom a usable token belongs to.
+#[derive(sqlx::FromRow)]
+pub struct Owner {
+    pub user_id: String,
+    pub email: String,
+    pub browser_hash: Option<Vec<u8>>,
+}
+
+/// `N` bytes from the operating system, base64url.
+pub fn random<const N: usize>() -> String {
+    let mut bytes = [0; N];
+    [= import.getrandom =]::fill(&mut bytes).expect("the operating system has randomness");
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+pub fn hash(value: &str) -> Vec<u8> {
+    Sha256::digest(value.as_bytes()).to_vec()
+}
+
+/// Makes a token and voids the older ones of the same purpose. Returns what goes into the mail.
+pub async fn issue(
+    db: &mut Connection,
+    purpose: Purpose,
+    user_id: &str,
+    email: &str,
+    browser_hash: Option<&[u8]>,
+    seconds: i64,
+) -> Result<String, sqlx::Error> {
+    sqlx::query("DELETE FROM auth_tokens WHERE user_id = $1 AND purpose = $2")
+        .bind(user_id)
+        .bind(purpose.as_str())
+        .execute(&mut *db)
+        .await?;
+    let token = random::<32>();
+    sqlx::query(
+        "INSERT INTO auth_tokens
+             (token_hash, purpose, user_id, email, browser_hash, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(hash(&token))
+    .bind(purpose.as_str())
+    .bind(user_id)
+    .bind(email)
+    .bind(browser_hash)
+    .bind(now())
+    .bind(now() + seconds)
+    .execute(&mut *db)
+    .await?;
+    Ok(token)
+}
+
+/// Looks at a token without using it.
+pub async fn peek(
+    db: &mut Connection,
+    purpose: Purpose,
+    token: &str,
+) -> Result<Option<Owner>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT t.user_id, t.email, t.browser_hash
+         FROM auth_tokens t JOIN auth_users u ON u.id = t.user_id AND u.email = t.email
+         WHERE t.token_hash = $1 AND t.purpose = $2 AND t.used_at IS NULL AND t.expires_at > $3
+           AND u.disabled_at IS NULL",
+    )
+    .bind(hash(token))
+    .bind(purpose.as_str())
+    .bind(now())
+    .fetch_optional(db)
+    .await
+}
+
+/// Uses a token up. Of parallel calls, one gets the owner: the condition and the change are one
+/// statement (ASVS 15.4.2).
+pub async fn consume(
+    db: &mut Connection,
+    purpose: Purpose,
+    token: &str,
+) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar(
+        "UPDATE auth_tokens SET used_at = $3
+         WHERE token_hash = $1 AND purpose = $2 AND used_at IS NULL AND expires_at > $3
+           AND EXISTS (SELECT 1 FROM auth_users u WHERE u.id = auth_tokens.user_id
+                       AND u.email = auth_tokens.email AND u.disabled_at IS NULL)
+         RETURNING user_id",
+    )
+    .bind(hash(token))
+    .bind(purpose.as_str())
+    .bind(now())
+    .fetch_optional(db)
+    .await
+}
+
+/// Voids every token of a user.
+pub async fn void_all(db: &mut Connection, user_id: &str) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM auth_tokens WHERE user_id = $1")
+        .bind(user_id)
+        .execute(db)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,62 @@
+//! The guard: a handler that takes a [`User`] answers only to a signed-in user.
+
+use std::fmt;
+
+use axum::{extract::FromRequestParts, http::request::Parts};
+use serde::{Deserialize, Serialize};
+use [= import.tower_sessions =]::Session;
+
+use super::{problem::Problem, store, visit::Visit};
+
+/// The signed-in user. As an argument of a handler it refuses everybody else with 401, and requests
+/// with an unsafe method that come from another site with 403.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct User {
+    /// Stable and opaque: what other tables should refer to.
+    pub id: String,
+    /// The confirmed address, in canonical form.
+    pub email: String,
+    /// When the password was last entered in this session, in Unix seconds.
+    pub auth_time: i64,
+    pub(super) epoch: i64,
+    pub(super) expires_at: i64,
+}
+
+impl User {
+    pub(super) async fn from_session(session: &Session) -> Result<Option<Self>, Problem> {
+        Ok(session.get(store::USER).await?)
+    }
+}
+
+/// Without the address: a log should not collect them.
+impl fmt::Debug for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("User").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for User {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        let visit = Visit::of(&parts.extensions)?;
+        visit.user(&parts.method, &parts.headers).await
+    }
+}
+
+/// The signed-in user if there is one, for handlers that answer to everybody.
+#[derive(Clone, Debug)]
+pub struct MaybeUser(pub Option<User>);
+
+impl<S: Send + Sync> FromRequestParts<S> for MaybeUser {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        let visit = Visit::of(&parts.extensions)?;
+        match visit.user(&parts.method, &parts.headers).await {
+            Ok(user) => Ok(Self(Some(user))),
+            Err(problem) if problem.is_not_signed_in() => Ok(Self(None)),
+            Err(problem) => Err(problem),
+        }
+    }
+}

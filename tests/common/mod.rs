@@ -1,0 +1,143 @@
+//! What both test programs share: fixtures in temporary folders, the tool as a process, trees as values.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+/// Fixtures in which `add` wires everything itself.
+pub const SERVED: [&str; 11] = [
+    "plain", "app-fn", "state-layers", "axum07", "workspace", "sqlx09", "sqlx08", "crlf", "mixed", "strict-lints",
+    "served-in-lib",
+];
+
+/// Fixtures in which the place to wire is left to the user.
+pub const BY_HAND: [&str; 2] = ["axum-server", "two-servers"];
+
+/// A fixture's copy in a temporary folder.
+pub struct Project {
+    _temp: tempfile::TempDir,
+    pub dir: PathBuf,
+}
+
+pub fn fixture(name: &str) -> Project {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/axum").join(name);
+    let project = empty(name);
+    copy(&source, &project.dir);
+    project
+}
+
+/// An empty folder with a name of its own.
+pub fn empty(name: &str) -> Project {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join(name);
+    fs::create_dir(&dir).unwrap();
+    Project { _temp: temp, dir }
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            if entry.file_name() != "target" {
+                fs::create_dir(&target).unwrap();
+                copy(&entry.path(), &target);
+            }
+        } else {
+            fs::copy(entry.path(), &target).unwrap();
+        }
+    }
+}
+
+/// Every file below a folder with its bytes, and every folder; the build's output left out.
+pub fn tree(dir: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    walk(dir, dir, &mut files);
+    files
+}
+
+fn walk(root: &Path, dir: &Path, files: &mut BTreeMap<String, Vec<u8>>) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+        if path.is_dir() && !path.is_symlink() {
+            if !["target", ".git"].contains(&name.as_str()) {
+                files.insert(format!("{name}/"), vec![]);
+                walk(root, &path, files);
+            }
+        } else {
+            files.insert(name, fs::read(&path).unwrap_or_default());
+        }
+    }
+}
+
+/// The tree without what depends on the registry and the machine.
+pub fn planned(dir: &Path) -> BTreeMap<String, Vec<u8>> {
+    let derived = |name: &String| name.ends_with("Cargo.lock") || name.ends_with(".authwright/proof.toml");
+    tree(dir).into_iter().filter(|(name, _)| !derived(name)).collect()
+}
+
+/// The tool, in a folder, with nobody at the terminal.
+pub fn tool(dir: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_authwright"));
+    command.current_dir(dir).args(args).stdin(Stdio::null());
+    command
+}
+
+/// What a run of the tool did.
+pub struct Run {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+pub fn run(dir: &Path, args: &[&str]) -> Run {
+    finished(&tool(dir, args).output().unwrap())
+}
+
+pub fn finished(output: &Output) -> Run {
+    Run {
+        code: output.status.code().unwrap_or(-1),
+        out: String::from_utf8(output.stdout.clone()).unwrap(),
+        err: String::from_utf8(output.stderr.clone()).unwrap(),
+    }
+}
+
+impl Run {
+    /// The run, if it ended with this code.
+    #[track_caller]
+    pub fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.out, self.err);
+        self
+    }
+
+    /// The one object on stdout.
+    #[track_caller]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}", self.out))
+    }
+}
+
+pub fn read(dir: &Path, path: &str) -> String {
+    fs::read_to_string(dir.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Changes a file by replacing text that is in it.
+#[track_caller]
+pub fn replace(dir: &Path, path: &str, from: &str, to: &str) {
+    let text = read(dir, path);
+    assert!(text.contains(from), "{path} has no {from:?}");
+    fs::write(dir.join(path), text.replacen(from, to, 1)).unwrap();
+}
+
+/// Runs a program that must succeed.
+#[track_caller]
+pub fn must(command: &mut Command) -> Output {
+    let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{command:?}\n{out}\n{err}");
+    output
+}
