@@ -36,6 +36,7 @@ impl Problem {
         }
     }
 
+    #[expect(clippy::self_named_constructors, reason = "named after the kind, as its siblings are")]
     pub fn problem(what: impl Into<String>, fix: impl Into<String>) -> Self {
         Self::new(Kind::Problem, what, fix)
     }

@@ -1,5 +1,5 @@
 //! The terminal: data on stdout, everything for people on stderr, prompts only where somebody can answer.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the one place that prints")]
+#![expect(clippy::disallowed_macros, clippy::unused_self, reason = "the one place that prints, always through a `Ui`")]
 
 use std::io::{self, IsTerminal as _, Write as _};
 

@@ -7,7 +7,7 @@ use crate::auth::User;
 
 /// The example's routes.
 pub fn routes() -> Router {
-    Router::new().route("/example", get(show).post(change))
+    Router::new().route("/auth/example", get(show).post(change))
 }
 
 /// Answers only to a signed-in user: the `User` argument is the guard.

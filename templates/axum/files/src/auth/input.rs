@@ -19,6 +19,9 @@ const READ_TIMEOUT: Duration = Duration::from_secs(15);
 /// A JSON object read into `T`. No error repeats what was sent (ASVS 15.3.1).
 pub struct Input<T>(pub T);
 
+[% if dep.axum.version == "0.7" -%]
+#[axum::async_trait]
+[% endif -%]
 impl<S, T> FromRequest<S> for Input<T>
 where
     S: Send + Sync,

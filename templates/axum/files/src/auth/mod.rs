@@ -71,23 +71,33 @@ struct Shared {
 /// A problem is printed with what to do about it, and the process ends with exit code 1. Use
 /// [`try_start`] to handle it yourself.
 pub async fn start(listener: &TcpListener) -> Auth {
-    match try_start(listener).await {
-        Ok(auth) => auth,
-        Err(error) => {
-            eprintln!("auth: {error}");
-            process::exit(1)
-        }
+    match listener.local_addr() {
+        Ok(address) => start_at(address).await,
+        Err(error) => refuse(&error.into()),
     }
 }
 
-/// Like [`start`], but returns the problem.
-pub async fn try_start(listener: &TcpListener) -> Result<Auth, StartError> {
-    let settings = Settings::from_environment(listener.local_addr()?)?;
+/// Like [`start`], for a server that binds `address` itself.
+pub async fn start_at(address: SocketAddr) -> Auth {
+    match try_start(address).await {
+        Ok(auth) => auth,
+        Err(error) => refuse(&error),
+    }
+}
+
+/// Like [`start_at`], but returns the problem.
+pub async fn try_start(address: SocketAddr) -> Result<Auth, StartError> {
+    let settings = Settings::from_environment(address)?;
     let auth = Auth::open(settings).await?;
     if operator::run(&auth, std::env::args().skip(1)).await? {
         process::exit(0);
     }
     Ok(auth)
+}
+
+fn refuse(error: &StartError) -> ! {
+    eprintln!("auth: {error}");
+    process::exit(1)
 }
 
 impl Auth {

@@ -35,6 +35,9 @@ impl fmt::Debug for User {
     }
 }
 
+[% if dep.axum.version == "0.7" -%]
+#[axum::async_trait]
+[% endif -%]
 impl<S: Send + Sync> FromRequestParts<S> for User {
     type Rejection = Problem;
 
@@ -48,6 +51,9 @@ impl<S: Send + Sync> FromRequestParts<S> for User {
 #[derive(Clone, Debug)]
 pub struct MaybeUser(pub Option<User>);
 
+[% if dep.axum.version == "0.7" -%]
+#[axum::async_trait]
+[% endif -%]
 impl<S: Send + Sync> FromRequestParts<S> for MaybeUser {
     type Rejection = Problem;
 
