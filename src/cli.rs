@@ -13,7 +13,13 @@ use crate::{
 
 /// Adds authentication to a web project: shows the patch, builds and tests it in a copy, applies it in one step.
 #[derive(Debug, Parser)]
-#[command(name = "authwright", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
+#[command(
+    name = "authwright",
+    version,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,

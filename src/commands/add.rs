@@ -65,8 +65,14 @@ fn already(lock: &Lock, args: &Args, answers: &Answers) -> Result<bool, Problem>
     for (id, value) in &args.making.options.options {
         let recorded = lock.layer.iter().find_map(|layer| layer.answers.get(id));
         if recorded.is_some_and(|recorded| recorded != value) {
-            let what = format!("`--{id} {value}` was asked for, but the project was generated with `{}`", recorded.map_or("", |r| r));
-            return Err(Problem::unsupported(what, "run `authwright undo` first, then `authwright add` with the new answer"));
+            let what = format!(
+                "`--{id} {value}` was asked for, but the project was generated with `{}`",
+                recorded.map_or("", |r| r)
+            );
+            return Err(Problem::unsupported(
+                what,
+                "run `authwright undo` first, then `authwright add` with the new answer",
+            ));
         }
     }
     Ok(answers.modules.iter().all(|module| lock.modules().contains(&module.as_str())))
@@ -74,9 +80,13 @@ fn already(lock: &Lock, args: &Args, answers: &Answers) -> Result<bool, Problem>
 
 fn nothing(context: &Context, lock: &Lock) -> Result<()> {
     let modules = lock.modules().join(", ");
-    context.ui.say(&format!("nothing to do: {modules} is here already; `authwright verify` tells whether it is unchanged"));
+    context
+        .ui
+        .say(&format!("nothing to do: {modules} is here already; `authwright verify` tells whether it is unchanged"));
     if context.ui.json {
-        return context.ui.object(json!({ "result": "already", "modules": lock.modules(), "changes": [], "manual": [] }));
+        return context
+            .ui
+            .object(json!({ "result": "already", "modules": lock.modules(), "changes": [], "manual": [] }));
     }
     Ok(())
 }

@@ -24,7 +24,8 @@ pub fn run(context: &Context, _: &Args) -> Result<()> {
 
 fn object(pack: &Pack) -> serde_json::Value {
     let manifest = &pack.manifest;
-    let modules: Vec<_> = manifest.module.iter().map(|m| json!({ "id": m.id, "summary": m.summary, "default": m.default })).collect();
+    let modules: Vec<_> =
+        manifest.module.iter().map(|m| json!({ "id": m.id, "summary": m.summary, "default": m.default })).collect();
     let options: Vec<_> = manifest
         .option
         .iter()
@@ -45,9 +46,16 @@ fn object(pack: &Pack) -> serde_json::Value {
 
 fn text(pack: &Pack) -> String {
     let manifest = &pack.manifest;
-    let mut out = format!("{} ({} {}), pack {}\n", manifest.id, manifest.name, manifest.detect.versions, manifest.version);
+    let mut out =
+        format!("{} ({} {}), pack {}\n", manifest.id, manifest.name, manifest.detect.versions, manifest.version);
     for module in &manifest.module {
-        _ = writeln!(out, "  --with {:<14} {}{}", module.id, module.summary, if module.default { " (default)" } else { "" });
+        _ = writeln!(
+            out,
+            "  --with {:<14} {}{}",
+            module.id,
+            module.summary,
+            if module.default { " (default)" } else { "" }
+        );
     }
     for option in &manifest.option {
         for choice in &option.choice {

@@ -21,8 +21,9 @@ use crate::{
         project::{Change, Plan, RelPath, Step},
     },
     shell::{
-        apply, fresh,
+        apply,
         check::{self, Event, Job, Report, StepReport, StepResult},
+        fresh,
         ui::{BAD, DIM, GOOD, HEADING, WARN, paint, printable},
     },
 };
@@ -50,7 +51,8 @@ pub fn ask(context: &Context, pack: &Pack, making: &Making) -> Result<Answers> {
     }
     let open = choose::open(pack, &given);
     if !context.ui.interactive {
-        let flags: Vec<String> = open.iter().map(|option| format!("`--{}`", option.id)).chain(["`--yes`".into()]).collect();
+        let flags: Vec<String> =
+            open.iter().map(|option| format!("`--{}`", option.id)).chain(["`--yes`".into()]).collect();
         return Err(Problem::usage(
             format!("nobody is there to answer: {} not given", flags.join(", ")),
             "pass `--yes` to take the defaults and apply, or `--dry-run` to look first",
@@ -104,7 +106,13 @@ pub fn write_patch(context: &Context, to: &str, changes: &[Change], prefix: &str
 fn show(context: &Context, made: &Made<'_>) {
     let ui = &context.ui;
     let options: Vec<String> = made.answers.options.iter().map(|(id, value)| format!("{id} {value}")).collect();
-    ui.say(&format!("\n{} {} with {} ({})", paint(HEADING, "plan"), made.pack.manifest.name, made.answers.modules.join(", "), options.join(", ")));
+    ui.say(&format!(
+        "\n{} {} with {} ({})",
+        paint(HEADING, "plan"),
+        made.pack.manifest.name,
+        made.answers.modules.join(", "),
+        options.join(", ")
+    ));
     changed(context, &made.plan.changes, &made.target.shown);
     steps(context, &made.plan.manual);
 }
@@ -151,7 +159,8 @@ fn confirm(context: &Context, making: &Making, made: &Made<'_>) -> Result<()> {
     if ui.confirm("Show the patch?", false)? {
         ui.say(&colored(&patch::patch(&made.plan.changes, &made.target.shown)));
     }
-    let question = if making.no_check { "Apply it without a check?" } else { "Build and test it in a copy, then apply it?" };
+    let question =
+        if making.no_check { "Apply it without a check?" } else { "Build and test it in a copy, then apply it?" };
     if ui.confirm(question, true)? {
         return Ok(());
     }
@@ -253,7 +262,8 @@ fn progress(context: &Context, event: &Event<'_>) {
 pub fn passed(report: &Report, adding: bool) -> Result<()> {
     let failed = |step: &&StepReport| matches!(step.result, StepResult::Failed { .. } | StepResult::TimedOut);
     if let Some(broken) = report.baseline_broken.as_ref().filter(|_| adding) {
-        let what = format!("the project is broken already: `{}` fails without any change\n{}", broken.command, output(broken));
+        let what =
+            format!("the project is broken already: `{}` fails without any change\n{}", broken.command, output(broken));
         return Err(Problem::problem(what, "make it build and pass its tests, then run the command again").into());
     }
     let Some(step) = report.steps.iter().find(failed) else { return Ok(()) };

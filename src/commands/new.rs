@@ -57,7 +57,11 @@ pub fn run(context: &Context, args: &Args) -> Result<()> {
     let folder = fresh::Fresh::create(dir, args.making.dry_run)?;
     let base = Disk::open(folder.path())?;
     let target = Target { base, app: String::new(), shown: String::new(), tree: Tree::default(), workspace };
-    make::make(context, &args.making, &Made { pack, answers: &answers, target: &target, plan: &plan, fresh: true, again })?;
+    make::make(
+        context,
+        &args.making,
+        &Made { pack, answers: &answers, target: &target, plan: &plan, fresh: true, again },
+    )?;
     folder.keep();
     Ok(())
 }
@@ -95,9 +99,10 @@ fn vacant(dir: &std::path::Path) -> Result<()> {
 fn starter(pack: &Pack, name: &str) -> Result<Tree> {
     let mut facts = Facts::new();
     facts.insert("project".into(), json!({ "name": name, "library": name.replace('-', "_") }));
-    let files = pack.starter.iter().map(|(path, template)| {
-        Ok((RelPath::new(path)?, Text::new(render::render(path, template, &facts)?)))
-    });
+    let files = pack
+        .starter
+        .iter()
+        .map(|(path, template)| Ok((RelPath::new(path)?, Text::new(render::render(path, template, &facts)?))));
     files.collect()
 }
 

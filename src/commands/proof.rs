@@ -12,7 +12,8 @@ use crate::{
     shell::check::{Report, StepResult},
 };
 
-const HEADER: &str = "# Written by authwright after a check: what was built and tested. What is absent is unproven.\n\n";
+const HEADER: &str =
+    "# Written by authwright after a check: what was built and tested. What is absent is unproven.\n\n";
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -42,10 +43,25 @@ pub struct Step {
 pub struct Derived {
     /// Relative to the workspace root.
     pub path: RelPath,
+    /// SHA-256 of what was written.
     pub after: String,
-    /// Hunks from `after` back to the text before; absent if there was no file.
+    /// SHA-256 of what was there; absent if there was no file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub back: Option<String>,
+    pub before: Option<String>,
+    /// What leads back, from the last line to the first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub back: Vec<Back>,
+}
+
+/// Lines of the written file, and what stood in their place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Back {
+    /// 0-based.
+    pub line: usize,
+    pub lines: usize,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub text: String,
 }
 
 impl Proof {
@@ -53,7 +69,12 @@ impl Proof {
     pub fn skipped(lock: &str, steps: impl Iterator<Item = (String, String)>, why: &str) -> Self {
         let result = format!("not run: {why}");
         let step = steps.map(|(name, command)| Step { name, command, result: result.clone() });
-        Self { authwright: version(), lock: crate::core::project::sha256(lock.as_bytes()), step: step.collect(), derived: vec![] }
+        Self {
+            authwright: version(),
+            lock: crate::core::project::sha256(lock.as_bytes()),
+            step: step.collect(),
+            derived: vec![],
+        }
     }
 
     #[must_use]
@@ -68,7 +89,12 @@ impl Proof {
                 StepResult::NotRun(why) => format!("not run: {why}"),
             },
         });
-        Self { authwright: version(), lock: crate::core::project::sha256(lock.as_bytes()), step: step.collect(), derived: vec![] }
+        Self {
+            authwright: version(),
+            lock: crate::core::project::sha256(lock.as_bytes()),
+            step: step.collect(),
+            derived: vec![],
+        }
     }
 
     /// # Errors
@@ -92,7 +118,8 @@ impl Proof {
     #[must_use]
     pub fn summary(&self, lock: &str) -> Vec<String> {
         let current = self.lock == crate::core::project::sha256(lock.as_bytes());
-        let state = |step: &Step| if current { step.result.clone() } else { "unproven: the lock changed since".to_owned() };
+        let state =
+            |step: &Step| if current { step.result.clone() } else { "unproven: the lock changed since".to_owned() };
         self.step.iter().map(|step| format!("{}: {}", step.name, state(step))).collect()
     }
 }
@@ -100,8 +127,8 @@ impl Proof {
 impl Derived {
     #[must_use]
     pub fn new(path: RelPath, before: Option<&Text>, after: &Text) -> Self {
-        let back = before.map(|before| diffy::create_patch(after.raw(), before.raw()).to_string());
-        Self { path, after: after.sha256(), back }
+        let back = before.map(|before| steps_back(after.raw(), before.raw())).unwrap_or_default();
+        Self { path, after: after.sha256(), before: before.map(Text::sha256), back }
     }
 
     /// The text before, if the file is still what was written; `Ok(None)` means that there was no file.
@@ -109,13 +136,58 @@ impl Derived {
     /// # Errors
     /// When the file changed since.
     pub fn before(&self, now: &Text) -> Result<Option<Text>, String> {
+        let changed = || format!("`{}` changed since; the package manager will bring it up to date", self.path);
         if now.sha256() != self.after {
-            return Err(format!("`{}` changed since; the package manager will bring it up to date", self.path));
+            return Err(changed());
         }
-        let Some(back) = &self.back else { return Ok(None) };
-        let text = diffy::Patch::from_str(back).map_err(|error| error.to_string());
-        let text = text.and_then(|patch| diffy::apply(now.raw(), &patch).map_err(|error| error.to_string()))?;
-        Ok(Some(Text::new(text)))
+        let Some(before) = &self.before else { return Ok(None) };
+        let mut lines: Vec<&str> = now.raw().split_inclusive('\n').collect();
+        for back in &self.back {
+            let range = back.line..back.line + back.lines;
+            if range.end > lines.len() {
+                return Err(changed());
+            }
+            lines.splice(range, (!back.text.is_empty()).then_some(back.text.as_str()));
+        }
+        let text = Text::new(lines.concat());
+        if text.sha256() == *before { Ok(Some(text)) } else { Err(changed()) }
+    }
+}
+
+fn steps_back(after: &str, before: &str) -> Vec<Back> {
+    let patch = diffy::DiffOptions::new().set_context_len(0).create_patch(after, before);
+    let hunks = patch.hunks().iter().map(|hunk| {
+        let text = hunk.lines().iter().filter_map(|line| match line {
+            diffy::Line::Insert(text) => Some(*text),
+            diffy::Line::Delete(_) | diffy::Line::Context(_) => None,
+        });
+        let lines = hunk.old_range().len();
+        let line = hunk.old_range().start().saturating_sub(usize::from(lines > 0));
+        Back { line, lines, text: text.collect() }
+    });
+    let mut steps: Vec<Back> = hunks.collect();
+    steps.reverse();
+    steps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn there_and_back(before: Option<&str>, after: &str) {
+        let (before, after) = (before.map(Text::new), Text::new(after));
+        let derived = Derived::new(RelPath::new("Cargo.lock").unwrap(), before.as_ref(), &after);
+        assert_eq!(derived.before(&after), Ok(before));
+        assert!(derived.before(&Text::new("other")).is_err());
+    }
+
+    #[test]
+    fn a_derived_file_goes_back_to_what_it_was() {
+        there_and_back(None, "a\n");
+        there_and_back(Some("a\nb\nc\n"), "a\nx\nb\ny\nz\nc\nw\n");
+        there_and_back(Some("a\r\nb\r\nlast"), "new\r\na\r\nchanged\r\n");
+        there_and_back(Some(""), "a\nb");
+        there_and_back(Some("1\n2\n3\n4\n5\n"), "1\n3\nfour\n5\n6\n");
     }
 }
 

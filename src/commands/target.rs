@@ -121,7 +121,10 @@ fn none(detection: &Detection, place: &Where, stack: Option<&str>) -> Problem {
         (None, Some(stack)) => format!("`--stack {stack}`"),
         (None, None) => "what was asked for".to_owned(),
     };
-    Problem::unsupported(format!("no app here is {wanted}; there is\n{}", all.join("\n")), "name one of these with `--path`")
+    Problem::unsupported(
+        format!("no app here is {wanted}; there is\n{}", all.join("\n")),
+        "name one of these with `--path`",
+    )
 }
 
 fn ambiguous(several: &[&Project]) -> Problem {

@@ -33,7 +33,8 @@ pub fn run(context: &Context, args: &Args) -> Result<u8> {
         None => vec!["build and tests: unproven; `authwright check` proves them".to_owned()],
     };
     if context.ui.json {
-        let object = json!({ "verdict": if drifts.is_empty() { "clean" } else { "drift" }, "drift": drifts, "proof": proof });
+        let object =
+            json!({ "verdict": if drifts.is_empty() { "clean" } else { "drift" }, "drift": drifts, "proof": proof });
         context.ui.object(object)?;
     } else {
         show(context, &drifts, &proof);
@@ -48,7 +49,10 @@ fn show(context: &Context, drifts: &[Drift], proof: &[String]) {
         ui.say(&format!("  {}: {}", paint(GOOD, "help"), printable(&drift.fix)));
     }
     if drifts.is_empty() {
-        ui.say(&paint(GOOD, "what was generated is unchanged, wired in, and its libraries are at or above their floors"));
+        ui.say(&paint(
+            GOOD,
+            "what was generated is unchanged, wired in, and its libraries are at or above their floors",
+        ));
     } else {
         ui.say(&paint(WARN, &format!("{} differences from what was generated", drifts.len())));
     }
@@ -56,4 +60,3 @@ fn show(context: &Context, drifts: &[Drift], proof: &[String]) {
         ui.say(&paint(DIM, line));
     }
 }
-

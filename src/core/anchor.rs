@@ -105,15 +105,22 @@ pub fn after_imports(language: &Language, source: &str) -> Result<(usize, bool)>
     let (mut end, mut imports, mut header) = (0, false, true);
     for node in root.root().children() {
         let kind = node.kind();
+        // A doc comment's node has the line's ending too.
+        let until = node.range().start + node.text().trim_end().len();
         if language.imports.iter().any(|name| *name == kind) && !has_body(language, &node) {
-            (end, imports, header) = (node.range().end, true, false);
+            (end, imports, header) = (until, true, false);
         } else if !language.leading.iter().any(|name| *name == kind) {
             break;
-        } else if header && is_header(&node.text()) {
-            end = node.range().end;
+        } else if (header && is_header(&node.text())) || begins_on_line_of(source, end, node.range().start) {
+            end = until;
         }
     }
     Ok((end, imports))
+}
+
+/// A comment behind an import goes with it.
+fn begins_on_line_of(source: &str, end: usize, start: usize) -> bool {
+    end > 0 && source.get(end..start).is_some_and(|between| !between.contains('\n'))
 }
 
 /// A module written in place is code, not an import.

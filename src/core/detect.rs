@@ -100,7 +100,8 @@ pub fn detect(packs: &[Pack], tree: &Tree, above: Option<&Workspace>) -> Result<
     let mut candidates = vec![];
     for (path, text) in tree.iter() {
         let (folder, name) = path.as_str().rsplit_once('/').unwrap_or(("", path.as_str()));
-        if !manifest::NAMES.contains(&name) || folder.split('/').any(|part| known.skip.iter().any(|skip| skip == part)) {
+        if !manifest::NAMES.contains(&name) || folder.split('/').any(|part| known.skip.iter().any(|skip| skip == part))
+        {
             continue;
         }
         let workspace = workspace_of(tree, folder, name, above);
@@ -197,7 +198,10 @@ fn project(packs: &[Pack], tree: &Tree, candidate: &Candidate) -> Result<Option<
         package_manager: None,
         workspace: candidate.workspace.as_ref().map(|(root, _)| root.clone()),
         supported: false,
-        reason: Some(format!("authwright has no templates for {} yet; `authwright list` shows what it serves", framework.label)),
+        reason: Some(format!(
+            "authwright has no templates for {} yet; `authwright list` shows what it serves",
+            framework.label
+        )),
         entry: None,
         database: None,
         existing_auth: None,
@@ -222,7 +226,9 @@ fn serve(pack: &Pack, app: &Tree, candidate: &Candidate, project: &mut Project) 
     let lowest = candidate.found.requirement.as_deref().and_then(manifest::lowest);
     project.supported = lowest.as_ref().is_some_and(|version| detect.versions.matches(version));
     project.reason = (!project.supported).then(|| match &candidate.found.requirement {
-        Some(version) => format!("{} {version} is not served; the templates are for {}", pack.manifest.name, detect.versions),
+        Some(version) => {
+            format!("{} {version} is not served; the templates are for {}", pack.manifest.name, detect.versions)
+        }
         None => format!("the version of {} is not written in the manifest", pack.manifest.name),
     });
     let entry = pack.manifest.anchor.iter().find(|anchor| anchor.id == detect.entry);
@@ -256,7 +262,8 @@ fn is_app(pack: &Pack, app: &Tree) -> Result<bool> {
 #[must_use]
 pub fn app_tree(tree: &Tree, folder: &str) -> Tree {
     let inside = |path: &RelPath| {
-        let rest = if folder.is_empty() { path.as_str() } else { path.as_str().strip_prefix(folder)?.strip_prefix('/')? };
+        let rest =
+            if folder.is_empty() { path.as_str() } else { path.as_str().strip_prefix(folder)?.strip_prefix('/')? };
         RelPath::new(rest).ok()
     };
     tree.iter().filter_map(|(path, text)| Some((inside(path)?, text.clone()))).collect()

@@ -90,7 +90,10 @@ fn pyproject(text: &str) -> Result<Vec<Named>> {
 }
 
 fn requirements(text: &str) -> Vec<Named> {
-    text.lines().filter(|line| !line.trim_start().starts_with(['#', '-'])).filter_map(|line| python(text, line)).collect()
+    text.lines()
+        .filter(|line| !line.trim_start().starts_with(['#', '-']))
+        .filter_map(|line| python(text, line))
+        .collect()
 }
 
 /// A PEP 508 requirement: name, extras, then the versions.

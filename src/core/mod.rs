@@ -15,3 +15,6 @@ pub mod refuse;
 pub mod render;
 pub mod undo;
 pub mod verify;
+
+#[cfg(test)]
+mod testing;

@@ -301,6 +301,8 @@ pub struct Language {
     pub leading: Vec<String>,
     /// Kinds of nodes whose children are statements.
     pub blocks: Vec<String>,
+    /// What a line begins with that belongs to the statement below it.
+    pub above: Vec<String>,
     /// A statement that an edit made shorter goes on one line when it has at most so many characters.
     pub one_line: usize,
     /// Kinds of nodes that hold the items of a module written in place.

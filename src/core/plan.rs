@@ -112,8 +112,7 @@ fn facts(input: &Input<'_>) -> Result<Facts> {
     facts.insert("project".into(), project);
     let mut all = Map::new();
     for wanted in &manifest.dependency {
-        let (key, version) =
-            manifest::dependency(&manifest.detect.manifest, wanted, input.tree, input.workspace)?;
+        let (key, version) = manifest::dependency(&manifest.detect.manifest, wanted, input.tree, input.workspace)?;
         all.insert(wanted.name.replace('-', "_"), json!({ "key": key, "version": version }));
     }
     facts.insert("dep".into(), Value::Object(all));
@@ -215,7 +214,9 @@ impl Work {
         for outcome in cargo_toml::add(&toml, root.as_ref(), &wanted, path.as_str())? {
             self.take(outcome, &mut splices);
         }
-        self.edit(&path, splices, &|after| Toml::parse(after).is_ok());
+        if !self.edit(&path, splices, &|after| Toml::parse(after).is_ok()) {
+            self.manual.extend(cargo_toml::all_by_hand(&wanted, path.as_str()));
+        }
         Ok(())
     }
 
@@ -307,8 +308,15 @@ impl Work {
                 .into_iter()
                 .find(|version| manifest::admits(written, version) && version < floor);
             if let Some(old) = old {
-                let what = format!("`{}` is locked at {old}, below {floor}, the lowest version without a known weakness; update it", entry.name);
-                self.manual.push(Step { at: format!("{path}:{}", entry.line), what, text: input.pack.update_command(&entry.name) });
+                let what = format!(
+                    "`{}` is locked at {old}, below {floor}, the lowest version without a known weakness; update it",
+                    entry.name
+                );
+                self.manual.push(Step {
+                    at: format!("{path}:{}", entry.line),
+                    what,
+                    text: input.pack.update_command(&entry.name),
+                });
             }
         }
         Ok(())

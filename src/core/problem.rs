@@ -29,11 +29,7 @@ pub struct Problem {
 
 impl Problem {
     fn new(kind: Kind, what: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self {
-            kind,
-            what: what.into(),
-            fix: fix.into(),
-        }
+        Self { kind, what: what.into(), fix: fix.into() }
     }
 
     #[expect(clippy::self_named_constructors, reason = "named after the kind, as its siblings are")]

@@ -41,11 +41,7 @@ impl RelPath {
     /// This path below `dir`.
     #[must_use]
     pub fn below(&self, dir: &str) -> Self {
-        if dir.is_empty() {
-            self.clone()
-        } else {
-            Self(format!("{dir}/{}", self.0))
-        }
+        if dir.is_empty() { self.clone() } else { Self(format!("{dir}/{}", self.0)) }
     }
 }
 
@@ -97,12 +93,10 @@ impl Text {
 pub fn sha256(bytes: &[u8]) -> String {
     use sha2::Digest as _;
     use std::fmt::Write as _;
-    sha2::Sha256::digest(bytes)
-        .iter()
-        .fold(String::new(), |mut hex, byte| {
-            _ = write!(hex, "{byte:02x}");
-            hex
-        })
+    sha2::Sha256::digest(bytes).iter().fold(String::new(), |mut hex, byte| {
+        _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 /// What the core may look at: the project's relevant text, read once by the shell.
@@ -138,15 +132,10 @@ impl Tree {
     /// The changes that lead from this tree to `after`, in path order.
     #[must_use]
     pub fn difference(&self, after: &Self) -> Vec<Change> {
-        let paths: std::collections::BTreeSet<_> =
-            self.files.keys().chain(after.files.keys()).collect();
+        let paths: std::collections::BTreeSet<_> = self.files.keys().chain(after.files.keys()).collect();
         paths
             .into_iter()
-            .map(|path| Change {
-                path: path.clone(),
-                before: self.get(path).cloned(),
-                after: after.get(path).cloned(),
-            })
+            .map(|path| Change { path: path.clone(), before: self.get(path).cloned(), after: after.get(path).cloned() })
             .filter(|change| change.before != change.after)
             .collect()
     }
@@ -167,9 +156,7 @@ impl Tree {
 
 impl FromIterator<(RelPath, Text)> for Tree {
     fn from_iter<I: IntoIterator<Item = (RelPath, Text)>>(files: I) -> Self {
-        Self {
-            files: files.into_iter().collect(),
-        }
+        Self { files: files.into_iter().collect() }
     }
 }
 

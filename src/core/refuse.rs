@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result};
 use super::{
     anchor::{glob_set, line_of},
     manifest,
-    pack::{RefuseWhen, Refusal},
+    pack::{Refusal, RefuseWhen},
     plan::Input,
     problem::Problem,
 };
@@ -26,12 +26,19 @@ fn applies(input: &Input<'_>, refusal: &Refusal) -> Result<Option<String>> {
     match &refusal.when {
         RefuseWhen::Exists(globs) => {
             let set = glob_set(globs)?;
-            Ok(input.tree.iter().map(|(path, _)| path).find(|path| set.is_match(path.as_str())).map(ToString::to_string))
+            Ok(input
+                .tree
+                .iter()
+                .map(|(path, _)| path)
+                .find(|path| set.is_match(path.as_str()))
+                .map(ToString::to_string))
         }
         RefuseWhen::Depends(names) => depends(input, names),
         RefuseWhen::Locked { name, versions } => {
             let Some(lock) = &input.workspace.lock else { return Ok(None) };
-            let found = manifest::locked(lock, name)?.into_iter().find(|version| versions.iter().any(|range| range.matches(version)));
+            let found = manifest::locked(lock, name)?
+                .into_iter()
+                .find(|version| versions.iter().any(|range| range.matches(version)));
             Ok(found.map(|version| format!("{name} {version} in the lock file")))
         }
         RefuseWhen::Text { globs, pattern } => text(input, globs, pattern),
@@ -42,7 +49,10 @@ fn depends(input: &Input<'_>, names: &[String]) -> Result<Option<String>> {
     let file = &input.pack.manifest.detect.manifest;
     let text = input.tree.text(file).with_context(|| format!("`{file}` is missing"))?;
     let found = manifest::dependencies(file, text, None).with_context(|| format!("cannot read `{file}`"))?;
-    Ok(found.iter().find(|named| names.contains(&named.name)).map(|named| format!("{file}:{}  {}", named.line, named.text)))
+    Ok(found
+        .iter()
+        .find(|named| names.contains(&named.name))
+        .map(|named| format!("{file}:{}  {}", named.line, named.text)))
 }
 
 fn text(input: &Input<'_>, globs: &[String], pattern: &str) -> Result<Option<String>> {

@@ -85,14 +85,15 @@ fn files(pack: &Pack, layer: &Layer, tree: &Tree, facts: &Facts, out: &mut Vec<D
         out.extend(file(path, text, tree.get(path)));
     }
     let unknown = layer.created.iter().filter(|created| !rendered.iter().any(|(path, _)| *path == created.path));
-    out.extend(unknown.map(|created| lock_edited(&format!("it records `{}`, which the pack does not have", created.path))));
+    out.extend(
+        unknown.map(|created| lock_edited(&format!("it records `{}`, which the pack does not have", created.path))),
+    );
     Ok(())
 }
 
 fn file(path: &RelPath, rendered: &str, now: Option<&Text>) -> Option<Drift> {
-    let drift = |cause, at: String, what: &str| {
-        Some(Drift { cause, at, what: what.to_owned(), fix: RESTORE.to_owned() })
-    };
+    let drift =
+        |cause, at: String, what: &str| Some(Drift { cause, at, what: what.to_owned(), fix: RESTORE.to_owned() });
     match now {
         None => drift(Cause::FileMissing, path.to_string(), "the generated file is missing"),
         Some(now) if now.raw() != rendered => {

@@ -11,9 +11,9 @@ pub mod apply;
 pub mod check;
 pub mod confine;
 pub mod disk;
+pub mod fresh;
 mod process;
 mod scratch;
-pub mod fresh;
 pub mod ui;
 
 /// Whether the user asked to stop.

@@ -42,7 +42,10 @@ fn edits_in_between_stay() {
         assert!(read(&app, "Cargo.toml").contains("anyhow-mine"), "{name}");
         assert!(!read(&app, "Cargo.toml").contains("argon2"), "{name}");
         let main = read(&app, "src/main.rs");
-        assert!(main.contains("// mine, below") && !main.contains("auth::") && !main.contains("mod auth"), "{name}: {main}");
+        assert!(
+            main.contains("// mine, below") && !main.contains("auth::") && !main.contains("mod auth"),
+            "{name}: {main}"
+        );
         assert!(read(&app, "src/auth/csrf.rs").contains("// mine"), "{name}");
         assert!(!app.join("src/auth/mod.rs").exists() && !app.join(".authwright").exists(), "{name}");
     }

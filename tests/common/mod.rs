@@ -9,7 +9,16 @@ use std::{
 
 /// Fixtures in which `add` wires everything itself.
 pub const SERVED: [&str; 11] = [
-    "plain", "app-fn", "state-layers", "axum07", "workspace", "sqlx09", "sqlx08", "crlf", "mixed", "strict-lints",
+    "plain",
+    "app-fn",
+    "state-layers",
+    "axum07",
+    "workspace",
+    "sqlx09",
+    "sqlx08",
+    "crlf",
+    "mixed",
+    "strict-lints",
     "served-in-lib",
 ];
 

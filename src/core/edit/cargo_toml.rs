@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use semver::{Comparator, Op, Version, VersionReq};
-use toml_edit::{Item, TableLike};
+use toml_edit::{Item, TableLike, Value};
 
 use super::{Outcome, Splice, toml::Toml};
 use crate::core::{pack::Dependency, problem::Problem, project::Step};
@@ -46,7 +46,7 @@ fn read(item: &Item) -> Existing {
     Existing {
         version: item.as_str().or_else(|| value("version")?.as_str()).map(str::to_owned),
         features: features.filter_map(|feature| feature.as_str().map(str::to_owned)).collect(),
-        default_features: value("default-features").and_then(Item::as_bool).unwrap_or(true),
+        default_features: value("default-features").or(value("default_features")).and_then(Item::as_bool).unwrap_or(true),
         optional: value("optional").and_then(Item::as_bool).unwrap_or(false),
         line: 1,
     }
@@ -155,10 +155,29 @@ pub fn add(toml: &Toml<'_>, workspace: Option<&Toml<'_>>, wanted: &[Dependency],
             }
         }
         if !new.is_empty() {
-            outcomes.push(Outcome::Edit(toml.insert(&[table], &new)));
+            let lines = toml.insert(&[table], &new).map(Outcome::Edit);
+            outcomes.push(lines.unwrap_or_else(|| Outcome::Manual(by_hand(path, table, &new))));
         }
     }
     Ok(outcomes)
+}
+
+/// The step for entries that there is no safe place for.
+fn by_hand(path: &str, table: &str, new: &[(String, String)]) -> Step {
+    let lines: Vec<String> = new.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+    Step { at: path.to_owned(), what: format!("add to the {table}"), text: lines.join("\n") }
+}
+
+/// The steps that stand for all of `wanted`, where an edit would not leave a manifest that can be read.
+#[must_use]
+pub fn all_by_hand(wanted: &[Dependency], path: &str) -> Vec<Step> {
+    let tables = ["dependencies", "dev-dependencies"];
+    let of = |table: &str| {
+        let of_table = wanted.iter().filter(|dependency| table_of(dependency) == table);
+        of_table.map(|dependency| (dependency.name.clone(), fresh(dependency, &dependency.name, false))).collect()
+    };
+    let lines = tables.map(|table| (table, of(table)));
+    lines.iter().filter(|(_, new): &&(_, Vec<_>)| !new.is_empty()).map(|(table, new)| by_hand(path, table, new)).collect()
 }
 
 /// Whether the workspace offers a version to inherit.
@@ -203,9 +222,11 @@ fn add_features(toml: &Toml<'_>, table: &str, name: &str, missing: &[String]) ->
         return toml.replace(&[table], name, &format!("{{ version = \"{version}\", features = {} }}", list(missing)));
     }
     let inner = item.as_table_like()?;
-    if inner.get("features").is_some() {
+    if let Some(features) = inner.get("features") {
         let pair = toml.pair(&[table, name], "features")?;
-        return toml.replace(&[table, name], "features", &extended(toml.slice(&pair.value), missing)?);
+        let array = toml.slice(&pair.value);
+        let last = features.as_array()?.iter().last().and_then(Value::span).map(|span| toml.at(span).end - pair.value.start);
+        return toml.replace(&[table, name], "features", &extended(array, last, missing));
     }
     if item.is_inline_table() {
         let whole = toml.slice(&toml.pair(&[table], name)?.value).to_owned();
@@ -213,19 +234,20 @@ fn add_features(toml: &Toml<'_>, table: &str, name: &str, missing: &[String]) ->
         return toml.replace(&[table], name, &format!("{body}, features = {} }}", list(missing)));
     }
     if item.as_table()?.is_dotted() {
-        let mut splice = toml.insert(&[table], &[(format!("{name}.features"), list(missing))]).pop()?;
-        splice.entry = Some(super::Entry { table: format!("{table}.{name}"), key: Some("features".into()), value: list(missing) });
+        let mut splice = toml.insert(&[table], &[(format!("{name}.features"), list(missing))])?.pop()?;
+        splice.entry =
+            Some(super::Entry { table: format!("{table}.{name}"), key: Some("features".into()), value: list(missing) });
         return Some(splice);
     }
-    toml.insert(&[table, name], &[("features".to_owned(), list(missing))]).pop()
+    toml.insert(&[table, name], &[("features".to_owned(), list(missing))])?.pop()
 }
 
-/// An array's text with more strings at its end.
-fn extended(array: &str, more: &[String]) -> Option<String> {
-    let quoted: Vec<String> = more.iter().map(|feature| format!("\"{feature}\"")).collect();
-    let last = array.rfind('"');
-    match last {
-        Some(at) => Some(format!("{}, {}{}", &array[..=at], quoted.join(", "), &array[at + 1..])),
-        None => array.strip_suffix(']').map(|open| format!("{}{}]", open.trim_end(), quoted.join(", "))),
-    }
+/// An array's text with more strings behind the last one, which ends at `last`.
+fn extended(array: &str, last: Option<usize>, more: &[String]) -> String {
+    let quoted = more.iter().map(|feature| format!("\"{feature}\"")).collect::<Vec<_>>().join(", ");
+    let (at, separator) = last.map_or((1, ""), |last| (last, ", "));
+    format!("{}{separator}{quoted}{}", &array[..at], &array[at..])
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,3 +28,6 @@ pub fn add(text: &str, wanted: &Lines) -> Outcome {
 pub fn holds(text: &str, line: &str) -> bool {
     text.lines().any(|have| have.trim() == line.trim())
 }
+
+#[cfg(test)]
+mod tests;

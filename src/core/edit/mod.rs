@@ -111,6 +111,21 @@ pub fn insert_lines(text: &str, offset: usize, lines: &str) -> Splice {
     Splice { range: offset..offset, text, entry: None }
 }
 
+/// The start of the lines right above `line` that belong to what it begins: those that begin with one of `marks`.
+#[must_use]
+pub fn with_lines_above<S: AsRef<str>>(text: &str, line: usize, marks: &[S]) -> usize {
+    let mut start = line;
+    while start > 0 {
+        let previous = line_start(text, start - 1);
+        let above = text[previous..start].trim_start();
+        if !marks.iter().any(|mark| above.starts_with(mark.as_ref())) {
+            break;
+        }
+        start = previous;
+    }
+    start
+}
+
 /// The start of the line that `offset` is in.
 #[must_use]
 pub fn line_start(text: &str, offset: usize) -> usize {

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 
-use super::{Splice, insert_lines, line_start, next_line};
+use super::{Splice, ending, insert_lines, line_start, next_line, with_lines_above};
 use crate::core::{
     anchor::{self, Match},
     pack::{Language, Place, Wire},
@@ -18,7 +18,14 @@ pub fn import(language: &Language, source: &str, lines: &str) -> Result<Splice> 
         let start = if source.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
         return Ok(insert_lines(source, start, &format!("{lines}\n")));
     }
-    Ok(insert_lines(source, next_line(source, after), &format!("\n{lines}")))
+    let next = next_line(source, after);
+    let rest = source[after..next].trim();
+    if rest.is_empty() || rest.starts_with(&language.comment) {
+        return Ok(insert_lines(source, next, &format!("\n{lines}")));
+    }
+    // Code follows on the line itself.
+    let text = format!("\n\n{lines}\n").replace('\n', ending(source, after));
+    Ok(Splice { range: after..after, text, entry: None })
 }
 
 /// The splices for all wires, with their texts, at one match.
@@ -36,22 +43,30 @@ pub fn wires(language: &Language, source: &str, at: &Match, wires: &[(&Wire, Str
         let capture = at.captures.get(name).with_context(|| format!("the anchor captures no `{name}`"))?;
         replaced.push(Splice { range: capture.range.clone(), text: text.clone(), entry: None });
     }
-    splices.extend(one_line(language, source, at, &replaced).map_or(replaced, |statement| vec![statement]));
+    if !replaced.is_empty() {
+        splices.push(whole_statement(language, source, at, &replaced));
+    }
     Ok(splices)
 }
 
-/// Replacements made a statement shorter: if it was on several lines only for its length, it goes on one, where a
-/// formatter would put it.
-fn one_line(language: &Language, source: &str, at: &Match, replaced: &[Splice]) -> Option<Splice> {
+/// Replacements as one of the whole statement, which is found again where the file changed elsewhere.
+fn whole_statement(language: &Language, source: &str, at: &Match, replaced: &[Splice]) -> Splice {
     let old = &source[at.statement.clone()];
-    if replaced.is_empty() || !old.contains('\n') || old.contains(&language.comment) || old.contains("/*") {
-        return None;
-    }
     let shift = |splice: &Splice| Splice {
         range: splice.range.start - at.statement.start..splice.range.end - at.statement.start,
         ..splice.clone()
     };
     let (new, _) = super::splice(old, replaced.iter().map(shift).collect());
+    let text = one_line(language, &new).unwrap_or(new);
+    Splice { range: at.statement.clone(), text, entry: None }
+}
+
+/// Replacements make a statement shorter: if it was on several lines only for its length, it goes on one, where a
+/// formatter would put it.
+fn one_line(language: &Language, new: &str) -> Option<String> {
+    if !new.contains('\n') || new.contains(&language.comment) || new.contains("/*") {
+        return None;
+    }
     let mut joined = String::new();
     for line in new.lines().map(str::trim) {
         let tight = joined.is_empty() || joined.ends_with(['(', '[']) || line.starts_with(['.', '?', ')', ']']);
@@ -61,8 +76,7 @@ fn one_line(language: &Language, source: &str, at: &Match, replaced: &[Splice]) 
         joined.push_str(if tight { "" } else { " " });
         joined.push_str(line);
     }
-    let fits = joined.chars().count() <= language.one_line;
-    fits.then(|| Splice { range: at.statement.clone(), text: joined, entry: None })
+    (joined.chars().count() <= language.one_line).then_some(joined)
 }
 
 fn before(language: &Language, source: &str, statement: usize, text: &str) -> Splice {
@@ -73,17 +87,8 @@ fn before(language: &Language, source: &str, statement: usize, text: &str) -> Sp
         return Splice { range: statement..statement, text: format!("{inline} "), entry: None };
     }
     let lines: Vec<String> = text.lines().map(|line| format!("{indent}{line}")).collect();
-    insert_lines(source, above_comments(language, source, start), &lines.join("\n"))
+    insert_lines(source, with_lines_above(source, start, &language.above), &lines.join("\n"))
 }
 
-/// A comment right above a statement belongs to it.
-fn above_comments(language: &Language, source: &str, mut start: usize) -> usize {
-    while start > 0 {
-        let previous = line_start(source, start - 1);
-        if !source[previous..start].trim_start().starts_with(&language.comment) {
-            break;
-        }
-        start = previous;
-    }
-    start
-}
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use anyhow::{Context as _, Result};
 use toml_edit::{Document, Item, TableLike};
 
-use super::{Entry, Made, Splice, ending, line_start, next_line};
+use super::{Entry, Made, Splice, ending, line_start, next_line, with_lines_above};
 
 const BOM: char = '\u{feff}';
 
@@ -55,7 +55,9 @@ impl<'t> Toml<'t> {
         &self.text[range.clone()]
     }
 
-    fn at(&self, span: Range<usize>) -> Range<usize> {
+    /// A span of the parsed document as a range of the text as stored.
+    #[must_use]
+    pub fn at(&self, span: Range<usize>) -> Range<usize> {
         span.start + self.offset..span.end + self.offset
     }
 
@@ -96,29 +98,28 @@ impl<'t> Toml<'t> {
     }
 
     /// Splices that give `table` these new keys (`value` as TOML text), each on a line of its own; in place if the
-    /// keys there are sorted, else after the last.
+    /// keys there are sorted, else after the last. `None`: the table is not one with lines of its own.
     #[must_use]
-    pub fn insert(&self, table: &[&str], new: &[(String, String)]) -> Vec<Splice> {
+    pub fn insert(&self, table: &[&str], new: &[(String, String)]) -> Option<Vec<Splice>> {
         let mut new = new.to_vec();
         new.sort();
         let name = table.join(".");
-        let pairs = self.pairs(table);
-        let header = self.header(table);
-        if pairs.is_empty() && header.is_none() {
-            return self.append_table(&name, &new);
-        }
-        let sorted = pairs.iter().map(|(key, _)| key).is_sorted();
-        let end = match pairs.last() {
-            Some((_, pair)) => next_line(self.text, pair.value.end),
-            None => header.map_or(self.text.len(), |header| next_line(self.text, header)),
+        let header = match self.item(table) {
+            None => return Some(self.append_table(&name, &new)),
+            Some(Item::Table(there)) if there.is_dotted() => return None,
+            Some(Item::Table(there)) if there.is_implicit() => return Some(self.append_table(&name, &new)),
+            Some(_) => self.header(table)?,
         };
-        new.iter()
-            .map(|(key, value)| {
-                let before = pairs.iter().find(|(have, _)| sorted && have > key);
-                let at = before.map_or(end, |(_, pair)| line_start(self.text, pair.key.start));
-                self.line_splice(at, &name, key, value)
-            })
-            .collect()
+        let pairs = self.pairs(table);
+        let sorted = pairs.iter().map(|(key, _)| key).is_sorted();
+        let end = next_line(self.text, pairs.last().map_or(header, |(_, pair)| pair.value.end));
+        let place = |key: &String| {
+            let (_, pair) = pairs.iter().find(|(have, _)| sorted && have > key)?;
+            // A comment right above an entry belongs to it.
+            Some(with_lines_above(self.text, line_start(self.text, pair.key.start), &["#"]))
+        };
+        let line = |(key, value): &(String, String)| self.line_splice(place(key).unwrap_or(end), &name, key, value);
+        Some(new.iter().map(line).collect())
     }
 
     fn line_splice(&self, at: usize, table: &str, key: &str, value: &str) -> Splice {
@@ -129,7 +130,7 @@ impl<'t> Toml<'t> {
 
     fn append_table(&self, name: &str, new: &[(String, String)]) -> Vec<Splice> {
         let end = self.text.len();
-        let gap = if self.text.is_empty() || self.text.ends_with("\n\n") { "" } else { "\n" };
+        let gap = if self.text.is_empty() || ["\n\n", "\n\r\n"].iter().any(|end| self.text.ends_with(end)) { "" } else { "\n" };
         let mut header = super::insert_lines(self.text, end, &format!("{gap}[{name}]"));
         header.entry = Some(Entry { table: name.to_owned(), key: None, value: String::new() });
         let lines = new.iter().map(|(key, value)| self.line_splice(end, name, key, value));
@@ -169,7 +170,10 @@ pub fn take_back(text: &str, made: &Made, entry: &Entry) -> Result<Option<String
         return Ok(Some(out));
     }
     let (start, end) = (line_start(text, pair.key.start), next_line(text, pair.value.end));
-    let alone = text[start..pair.key.start].trim().is_empty() && text[pair.value.end..end].trim().is_empty();
+    let dotted = table.last().map(|name| format!("{name}."));
+    let before = text[start..pair.key.start].trim();
+    let first = before.is_empty() || dotted.is_some_and(|dotted| before == dotted && made.inserted.contains(&dotted));
+    let alone = first && text[pair.value.end..end].trim().is_empty();
     Ok(alone.then(|| without_lines(text, start..end)))
 }
 
@@ -195,3 +199,6 @@ fn without_lines(text: &str, lines: Range<usize>) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests;

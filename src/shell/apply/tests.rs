@@ -1,0 +1,338 @@
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::{PermissionsExt as _, symlink},
+    path::Path,
+};
+
+use super::*;
+
+type Snapshot = BTreeMap<String, (u32, Option<Vec<u8>>)>;
+
+fn snapshot(root: &Path) -> Snapshot {
+    let mut found = Snapshot::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let meta = fs::symlink_metadata(&path).unwrap();
+            let bytes = meta.is_file().then(|| fs::read(&path).unwrap());
+            let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+            found.insert(name, (meta.permissions().mode(), bytes));
+            if meta.is_dir() {
+                folders.push(path);
+            }
+        }
+    }
+    found
+}
+
+fn path(name: &str) -> RelPath {
+    RelPath::new(name).unwrap()
+}
+
+fn change(name: &str, before: Option<&str>, after: Option<&str>) -> Change {
+    Change { path: path(name), before: before.map(Text::new), after: after.map(Text::new) }
+}
+
+/// Edited (one executable), created (in new folders too) and deleted (leaving folders empty).
+fn changes() -> Vec<Change> {
+    vec![
+        change("Cargo.toml", Some("[package]\r\n"), Some("[package]\r\nx = 1\r\n")),
+        change("run ü.sh", Some("#!/bin/sh\n"), Some("#!/bin/sh\necho\n")),
+        change("src/auth/deep/mod.rs", None, Some("new\n")),
+        change("src/auth/x.rs", None, Some("x")),
+        change("src/y.rs", None, Some("")),
+        change("old/a/one.txt", Some("1"), None),
+        change("old/two.txt", Some("2"), None),
+        change("kept/three.txt", Some("3"), None),
+    ]
+}
+
+fn project() -> (tempfile::TempDir, Disk) {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    for change in changes() {
+        if let Some(before) = change.before {
+            let path = root.join(change.path.as_str());
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, before.raw()).unwrap();
+        }
+    }
+    fs::create_dir(root.join("src")).unwrap();
+    fs::write(root.join("kept/other.txt"), "o").unwrap();
+    fs::set_permissions(root.join("run ü.sh"), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(root.join("Cargo.toml"), fs::Permissions::from_mode(0o640)).unwrap();
+    fs::set_permissions(root.join("old/a"), fs::Permissions::from_mode(0o711)).unwrap();
+    let disk = Disk::open(root).unwrap();
+    (folder, disk)
+}
+
+fn problem(error: &anyhow::Error) -> &Problem {
+    error.downcast_ref().unwrap_or_else(|| panic!("not a Problem: {error:#}"))
+}
+
+/// What the project is before and after, and how many steps lead there.
+fn expected() -> (Snapshot, Snapshot, usize) {
+    let (_keep, disk) = project();
+    let old = snapshot(disk.root());
+    let mut count = 0;
+    apply_with(&disk, &changes(), &mut |_| {
+        count += 1;
+        Ok(())
+    })
+    .unwrap();
+    (old, snapshot(disk.root()), count)
+}
+
+/// Fails at step `from` and, as after a crash, at every step that would follow.
+fn dead_from(from: usize) -> impl FnMut(&str) -> anyhow::Result<()> {
+    let mut step = 0;
+    move |name| {
+        step += 1;
+        anyhow::ensure!(step <= from, "stopped before: {name}");
+        Ok(())
+    }
+}
+
+#[test]
+fn makes_every_change_and_leaves_no_journal() {
+    let (old, new, count) = expected();
+    assert_eq!(new["Cargo.toml"], (0o100_640, Some(b"[package]\r\nx = 1\r\n".to_vec())));
+    assert_eq!(new["run ü.sh"].0, 0o100_755);
+    assert_eq!(new["src/auth/deep/mod.rs"].1, Some(b"new\n".to_vec()));
+    assert!(new.contains_key("kept") && !new.contains_key("old") && !new.contains_key(JOURNAL));
+    assert_eq!(new.len(), old.len() - 3 + 5 - 2, "{new:#?}");
+    assert!(count > 50, "{count}");
+}
+
+#[test]
+fn a_crash_at_any_step_leaves_the_old_or_the_new_project() {
+    let (old, new, count) = expected();
+    let (mut olds, mut news) = (0, 0);
+    for stop in 0..count {
+        let (keep, disk) = project();
+        // A failure after the new project counts is no failure.
+        let told = apply_with(&disk, &changes(), &mut dead_from(stop));
+        let journal = disk.root().join(JOURNAL).exists();
+        drop(disk);
+        let disk = Disk::open(keep.path()).unwrap();
+        assert_eq!(recover(&disk).unwrap().is_some(), journal, "stop {stop}");
+        let now = snapshot(disk.root());
+        assert!(now == old || now == new, "stop {stop}: {now:#?}");
+        assert_eq!(told.is_ok(), now == new, "stop {stop}: {told:?}");
+        if now == old {
+            olds += 1;
+        } else {
+            news += 1;
+        }
+        assert_eq!(recover(&disk).unwrap(), None);
+    }
+    assert!(olds > 40 && news > 5, "{olds} {news}");
+}
+
+#[test]
+fn an_error_at_any_step_is_rolled_back_at_once() {
+    let (old, new, count) = expected();
+    for stop in 0..count {
+        let (_keep, disk) = project();
+        let mut step = 0;
+        let result = apply_with(&disk, &changes(), &mut |name| {
+            step += 1;
+            anyhow::ensure!(step != stop + 1, "no space left: {name}");
+            Ok(())
+        });
+        let now = snapshot(disk.root());
+        assert_eq!(now, if result.is_ok() { new.clone() } else { old.clone() }, "stop {stop}");
+    }
+}
+
+#[test]
+fn a_crash_while_rolling_back_can_be_rolled_back() {
+    let (old, _, count) = expected();
+    // Just before the new project counts, so that there is the most to take back.
+    let stop = (0..count)
+        .rev()
+        .find(|stop| {
+            let (_keep, disk) = project();
+            _ = apply_with(&disk, &changes(), &mut dead_from(*stop));
+            disk.root().join(READY).exists()
+        })
+        .unwrap();
+    for second in 0.. {
+        let (_keep, disk) = project();
+        apply_with(&disk, &changes(), &mut dead_from(stop)).unwrap_err();
+        let done = recover_with(&disk, &mut dead_from(second)).is_ok();
+        recover(&disk).unwrap();
+        assert_eq!(snapshot(disk.root()), old, "second stop {second}");
+        if done {
+            assert!(second > 20, "{second}");
+            return;
+        }
+    }
+}
+
+#[test]
+fn apply_recovers_first() {
+    let (_, new, _) = expected();
+    let (_keep, disk) = project();
+    apply_with(&disk, &changes(), &mut dead_from(40)).unwrap_err();
+    apply(&disk, &changes()).unwrap();
+    assert_eq!(snapshot(disk.root()), new);
+}
+
+#[test]
+fn an_edit_made_after_a_crash_is_not_lost() {
+    let (old, _, count) = expected();
+    let (_keep, disk) = project();
+    let stop = (0..count)
+        .find(|stop| {
+            let (_keep, disk) = project();
+            _ = apply_with(&disk, &changes(), &mut dead_from(*stop));
+            disk.root().join("src/y.rs").exists()
+        })
+        .unwrap();
+    _ = apply_with(&disk, &changes(), &mut dead_from(stop));
+    fs::write(disk.root().join("src/y.rs"), "mine").unwrap();
+    let before = snapshot(disk.root());
+    let error = recover(&disk).unwrap_err();
+    assert!(problem(&error).what.contains("`src/y.rs` was edited since"), "{error:#}");
+    assert_eq!(snapshot(disk.root()), before);
+    fs::remove_file(disk.root().join("src/y.rs")).unwrap();
+    recover(&disk).unwrap();
+    assert_eq!(snapshot(disk.root()), old);
+}
+
+#[test]
+fn an_edit_made_meanwhile_stops_the_run_and_stays() {
+    let (mut old, _, _) = expected();
+    for (name, at) in [("old/a/one.txt", "remove old/a/one.txt"), ("run ü.sh", "replace Cargo.toml")] {
+        let (_keep, disk) = project();
+        let file = disk.root().join(name);
+        let error = apply_with(&disk, &changes(), &mut |step| {
+            // The change of `Cargo.toml` comes first, so the run has something to take back.
+            if step == "replace Cargo.toml" || step == at {
+                fs::write(&file, "mine").unwrap();
+            }
+            Ok(())
+        })
+        .unwrap_err();
+        assert_eq!(problem(&error).what, format!("`{name}` was changed since it was read"));
+        let now = snapshot(disk.root());
+        let before = old.insert(name.to_owned(), (old[name].0, Some(b"mine".to_vec()))).unwrap();
+        assert_eq!(now, old);
+        old.insert(name.to_owned(), before);
+    }
+}
+
+#[test]
+fn what_changed_since_it_was_read_is_refused() {
+    for (name, text, what) in [
+        ("Cargo.toml", Some("other"), "`Cargo.toml` was changed since it was read"),
+        ("Cargo.toml", None, "`Cargo.toml` was deleted since it was read"),
+        ("src/y.rs", Some("mine"), "`src/y.rs` is already there"),
+        ("src/auth", Some("mine"), "`src/auth/deep` is not a folder"),
+    ] {
+        let (_keep, disk) = project();
+        match text {
+            Some(text) => fs::write(disk.root().join(name), text).unwrap(),
+            None => fs::remove_file(disk.root().join(name)).unwrap(),
+        }
+        let before = snapshot(disk.root());
+        let error = apply(&disk, &changes()).unwrap_err();
+        let told = &problem(&error).what;
+        assert!(told == what || name == "src/auth" && told.contains("is not a folder"), "{told}");
+        assert_eq!(snapshot(disk.root()), before);
+    }
+}
+
+#[test]
+fn a_symlink_is_never_replaced() {
+    let (keep, disk) = project();
+    let outside = tempfile::tempdir().unwrap();
+    fs::rename(disk.root().join("Cargo.toml"), disk.root().join("real")).unwrap();
+    symlink("real", disk.root().join("Cargo.toml")).unwrap();
+    let error = apply(&disk, &changes()).unwrap_err();
+    assert_eq!(problem(&error).what, "`Cargo.toml` is a symlink, which is never replaced");
+    symlink(outside.path(), keep.path().join("away")).unwrap();
+    let error = apply(&disk, &[change("away/x", None, Some("x"))]).unwrap_err();
+    assert!(problem(&error).what.contains("`away` is a symlink"), "{error:#}");
+    symlink("nowhere", keep.path().join("dangling")).unwrap();
+    let error = apply(&disk, &[change("dangling", None, Some("x"))]).unwrap_err();
+    assert!(problem(&error).what.contains("never replaced"), "{error:#}");
+    assert_eq!(snapshot(outside.path()).len(), 0);
+}
+
+#[test]
+fn a_second_writer_is_refused() {
+    let (_keep, disk) = project();
+    let other = Disk::open(disk.root()).unwrap();
+    let mut asked = None;
+    apply_with(&disk, &changes(), &mut |_| {
+        asked.get_or_insert_with(|| (apply(&other, &changes()).unwrap_err(), recover(&other)));
+        Ok(())
+    })
+    .unwrap();
+    let error = asked.unwrap().0;
+    assert!(problem(&error).what.starts_with("another authwright is writing here"), "{error:#}");
+    lock(&other).unwrap();
+}
+
+#[test]
+fn a_planted_journal_cannot_write_where_programs_run() {
+    for (record, what) in [
+        (
+            r#"{"files":[{"path":".git/hooks/pre-commit","temp":".git/hooks/.authwright-tmp-1","before":{"copy":0,"sha256":"x","mode":511},"after":null}],"created":[],"removed":[]}"#,
+            "is not a place",
+        ),
+        (
+            r#"{"files":[{"path":"a","temp":"Cargo.toml","before":null,"after":null}],"created":[],"removed":[]}"#,
+            "would not write",
+        ),
+        (
+            r#"{"files":[{"path":"../a","temp":"../b","before":null,"after":null}],"created":[],"removed":[]}"#,
+            "no readable record",
+        ),
+        ("{", "no readable record"),
+    ] {
+        let (_keep, disk) = project();
+        fs::create_dir(disk.root().join(JOURNAL)).unwrap();
+        fs::write(disk.root().join(READY), record).unwrap();
+        let before = snapshot(disk.root());
+        let error = recover(&disk).unwrap_err();
+        assert!(problem(&error).what.contains(what), "{error:#}");
+        assert_eq!(snapshot(disk.root()), before);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_folder_that_cannot_be_written_is_an_error_and_no_change() {
+    let (_keep, disk) = project();
+    let old = snapshot(disk.root());
+    // Root ignores modes, so the thread is denied writing by Landlock.
+    let result = std::thread::scope(|scope| {
+        scope
+            .spawn(|| {
+                super::super::confine::confine_writes(&[]).unwrap();
+                apply(&disk, &changes())
+            })
+            .join()
+            .unwrap()
+    });
+    let error = format!("{:#}", result.unwrap_err());
+    assert!(error.starts_with("cannot create folder `.authwright-journal`"), "{error}");
+    assert_eq!(snapshot(disk.root()), old);
+}
+
+#[test]
+fn a_read_only_subfolder_is_rolled_back() {
+    let (_keep, disk) = project();
+    let old = snapshot(disk.root());
+    let result = apply_with(&disk, &changes(), &mut |name| {
+        anyhow::ensure!(name != "replace run ü.sh", "permission denied");
+        Ok(())
+    });
+    assert_eq!(result.unwrap_err().to_string(), "permission denied");
+    assert_eq!(snapshot(disk.root()), old);
+}

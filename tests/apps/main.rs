@@ -1,0 +1,45 @@
+//! Generated apps for real: the check builds and tests them, then their own tools look at them.
+//!
+//! All use one build folder and take turns: run them with `--test-threads=1`, or let the lock do it.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod broken;
+mod served;
+mod steps;
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+static TURN: Mutex<()> = Mutex::new(());
+
+/// One cargo at a time: two at once take twice as long and twice the memory.
+fn turn() -> MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The folder that the tool's checks build in, shared by all apps.
+fn builds() -> PathBuf {
+    let own = Path::new(env!("CARGO_TARGET_TMPDIR")).join("apps");
+    std::env::var_os("CARGO_TARGET_DIR").map_or(own, |dir| PathBuf::from(dir).join("apps"))
+}
+
+fn tool(dir: &Path, args: &[&str]) -> Command {
+    let mut command = common::tool(dir, args);
+    command.env("CARGO_TARGET_DIR", builds());
+    command
+}
+
+fn run(dir: &Path, args: &[&str]) -> common::Run {
+    common::finished(&tool(dir, args).output().unwrap())
+}
+
+/// The user's own cargo, in the same build folder as the check.
+fn cargo(dir: &Path, args: &[&str]) {
+    let mut command = Command::new("cargo");
+    common::must(command.current_dir(dir).args(args).env("CARGO_TARGET_DIR", builds().join("authwright")));
+}
