@@ -316,7 +316,7 @@ fn summary(context: &Context, made: &Made<'_>) {
     if !made.plan.manual.is_empty() {
         steps(context, &made.plan.manual);
     }
-    ui.say(&paint(DIM, &format!("  the same again: {}", made.again)));
+    ui.say(&paint(DIM, &format!("  the same again: {}", printable(&made.again))));
 }
 
 fn below(prefix: &str, path: &str) -> String {

@@ -170,6 +170,10 @@ fn steps_back(after: &str, before: &str) -> Vec<Back> {
     steps
 }
 
+fn version() -> String {
+    env!("CARGO_PKG_VERSION").to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -189,8 +193,4 @@ mod tests {
         there_and_back(Some(""), "a\nb");
         there_and_back(Some("1\n2\n3\n4\n5\n"), "1\n3\nfour\n5\n6\n");
     }
-}
-
-fn version() -> String {
-    env!("CARGO_PKG_VERSION").to_owned()
 }

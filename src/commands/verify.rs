@@ -57,6 +57,6 @@ fn show(context: &Context, drifts: &[Drift], proof: &[String]) {
         ui.say(&paint(WARN, &format!("{} differences from what was generated", drifts.len())));
     }
     for line in proof {
-        ui.say(&paint(DIM, line));
+        ui.say(&paint(DIM, &printable(line)));
     }
 }

@@ -62,17 +62,17 @@ pub fn verify(packs: &[Pack], lock: &Lock, tree: &Tree, workspace: &Workspace) -
 
 fn layer_drift(pack: &Pack, layer: &Layer, tree: &Tree, workspace: &Workspace, out: &mut Vec<Drift>) -> Result<()> {
     let facts = plan::layer_facts(pack, layer);
-    files(pack, layer, tree, &facts, out)?;
+    files(pack, layer, tree, &facts, out);
     wiring(pack, layer, tree, out)?;
     libraries(pack, tree, workspace, &facts, out)
 }
 
 /// Files are compared with a fresh render, never with the lock's hashes alone: a lock edited to match a changed file
 /// is drift as well.
-fn files(pack: &Pack, layer: &Layer, tree: &Tree, facts: &Facts, out: &mut Vec<Drift>) -> Result<()> {
+fn files(pack: &Pack, layer: &Layer, tree: &Tree, facts: &Facts, out: &mut Vec<Drift>) {
     let Ok(rendered) = plan::rendered(pack, facts) else {
         out.push(lock_edited("the facts it records do not render the pack"));
-        return Ok(());
+        return;
     };
     for (path, text) in &rendered {
         let recorded = layer.created.iter().find(|created| created.path == *path);
@@ -88,7 +88,6 @@ fn files(pack: &Pack, layer: &Layer, tree: &Tree, facts: &Facts, out: &mut Vec<D
     out.extend(
         unknown.map(|created| lock_edited(&format!("it records `{}`, which the pack does not have", created.path))),
     );
-    Ok(())
 }
 
 fn file(path: &RelPath, rendered: &str, now: Option<&Text>) -> Option<Drift> {

@@ -86,7 +86,7 @@ pub struct Report {
 
 impl Report {
     /// Whether no step failed. Steps that were not run do not count.
-    #[must_use]
+    #[cfg(test)]
     pub fn passed(&self) -> bool {
         self.steps.iter().all(|step| matches!(step.result, StepResult::Passed | StepResult::NotRun(_)))
     }
@@ -101,12 +101,10 @@ pub enum Event<'a> {
     StepStarted {
         name: &'a str,
         command: &'a str,
-        timeout: Duration,
         baseline: bool,
     },
     StepEnded {
         report: &'a StepReport,
-        baseline: bool,
     },
 }
 
@@ -188,7 +186,7 @@ impl Check<'_> {
     fn step(&mut self, scratch: &Scratch, step: &CheckStep, baseline: bool) -> anyhow::Result<StepReport> {
         let command = step.run.join(" ");
         let timeout = Duration::from_secs(step.timeout_seconds);
-        (self.progress)(Event::StepStarted { name: &step.name, command: &command, timeout, baseline });
+        (self.progress)(Event::StepStarted { name: &step.name, command: &command, baseline });
         let started = Instant::now();
         let ended = process::run(self.command(scratch, step), &scratch.log(), timeout, self.interrupt)?;
         let result = match ended {
@@ -203,7 +201,7 @@ impl Check<'_> {
             }
         };
         let report = StepReport { name: step.name.clone(), command, result, seconds: started.elapsed().as_secs_f64() };
-        (self.progress)(Event::StepEnded { report: &report, baseline });
+        (self.progress)(Event::StepEnded { report: &report });
         Ok(report)
     }
 

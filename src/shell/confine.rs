@@ -112,7 +112,7 @@ pub fn confined(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<()> 
 /// Gives up rights and becomes `program`; returns only if that fails. Writes stay free when `writes`
 /// is empty.
 pub fn run_confined(writes: &[PathBuf], no_network: bool, program: &OsStr, args: &[OsString]) -> anyhow::Error {
-    if let Err(error) = give_up_rights(writes, no_network) {
+    if let Err(error) = leave_terminal().and_then(|()| give_up_rights(writes, no_network)) {
         return error;
     }
     become_program(program, args)
@@ -147,6 +147,23 @@ fn give_up_rights(writes: &[PathBuf], no_network: bool) -> anyhow::Result<()> {
     // this when rights change.
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
         .context("cannot bind the command to the tool's life")
+}
+
+#[cfg(not(target_os = "linux"))]
+fn leave_terminal() -> anyhow::Result<()> {
+    Ok(())
+}
+
+/// A session of its own, with the same process group: whoever has the terminal can type into it, and the user's shell
+/// would run what was typed.
+#[cfg(target_os = "linux")]
+fn leave_terminal() -> anyhow::Result<()> {
+    use rustix::process::{getpgid, getppid, setpgid, setsid};
+    // The first process of a group cannot start a session, so it joins the tool's group for a moment.
+    if let Some(group) = getppid().and_then(|parent| getpgid(Some(parent)).ok()) {
+        _ = setpgid(None, Some(group));
+    }
+    setsid().context("cannot leave the terminal").map(drop)
 }
 
 #[cfg(target_os = "linux")]
@@ -200,7 +217,7 @@ fn loopback_up() -> anyhow::Result<()> {
 
 /// Devices that programs write to as a matter of course.
 #[cfg(target_os = "linux")]
-const DEVICES: &[&str] = &["/dev/null", "/dev/zero", "/dev/full", "/dev/tty", "/dev/ptmx", "/dev/pts"];
+const DEVICES: &[&str] = &["/dev/null", "/dev/zero", "/dev/full", "/dev/ptmx", "/dev/pts"];
 
 /// For this thread and all that it starts. What the kernel cannot refuse entirely is an error.
 #[cfg(target_os = "linux")]

@@ -204,6 +204,7 @@ impl Group {
     fn end(&mut self) -> anyhow::Result<ExitStatus> {
         let group = self.id();
         _ = rustix::process::kill_process_group(group, Signal::KILL);
+        _ = self.0.kill();
         let status = self.0.wait().context("cannot wait for a command")?;
         let deadline = Instant::now() + Duration::from_millis(500);
         while Instant::now() < deadline && rustix::process::test_kill_process_group(group).is_ok() {

@@ -64,7 +64,7 @@ impl Ui {
 
     /// A line for people that `--quiet` does not silence.
     pub fn warn(&self, text: &str) {
-        anstream::eprintln!("{}: {text}", paint(WARN, "warning"));
+        anstream::eprintln!("{}: {}", paint(WARN, "warning"), printable(text));
     }
 
     /// Data on stdout, byte for byte. A reader that went away is no error.
@@ -103,7 +103,8 @@ impl Ui {
     /// When the user stops the command at the question.
     pub fn select(&self, question: &str, lines: &[String], default: usize) -> Result<usize> {
         let theme = ColorfulTheme::default();
-        let select = Select::with_theme(&theme).with_prompt(question).items(lines).default(default);
+        let lines: Vec<String> = lines.iter().map(|line| printable(line)).collect();
+        let select = Select::with_theme(&theme).with_prompt(question).items(&lines).default(default);
         answer(select.interact_opt())?.ok_or_else(stopped)
     }
 }

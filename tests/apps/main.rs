@@ -1,6 +1,13 @@
 //! Generated apps for real: the check builds and tests them, then their own tools look at them.
 //!
 //! All use one build folder and take turns: run them with `--test-threads=1`, or let the lock do it.
+#![expect(
+    dead_code,
+    clippy::disallowed_methods,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests make and look at real folders; a failure is a panic; some helpers are for the other test program"
+)]
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -12,7 +12,7 @@ fn one_app_with_evidence() {
     assert_eq!(found["verdict"], "single");
     let app = &found["projects"][0];
     assert_eq!((&app["stack"], &app["supported"], &app["path"]), (&"axum".into(), &true.into(), &".".into()));
-    let line = app["entry"]["line"].as_u64().unwrap() as usize;
+    let line = usize::try_from(app["entry"]["line"].as_u64().unwrap()).unwrap();
     let source = crate::common::read(&project.dir, "src/main.rs");
     assert!(source.lines().nth(line - 1).unwrap().contains("axum::serve"));
     assert!(app["evidence"][0]["text"].as_str().unwrap().starts_with("axum"));

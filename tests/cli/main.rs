@@ -1,4 +1,10 @@
 //! The tool as a process, without building what it generates.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests make and look at real folders; a failure is a panic"
+)]
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -41,7 +41,7 @@ fn a_changed_byte_with_the_lock_edited_to_match() {
     let project = added();
     let hash = |text: &str| {
         use sha2::Digest as _;
-        sha2::Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+        sha2::Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
     };
     let before = hash(&read(&project.dir, "src/auth/csrf.rs"));
     replace(&project.dir, "src/auth/csrf.rs", "same-origin", "same-site");
