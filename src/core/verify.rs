@@ -34,6 +34,7 @@ pub enum Cause {
     WiringMissing,
     LibraryMissing,
     LibraryBelowFloor,
+    LibraryReplaced,
     Unverifiable,
 }
 
@@ -193,6 +194,11 @@ fn one_library(
         let what = format!("`{name}` is no longer among the {table}");
         return Ok(Some(library(Cause::LibraryMissing, path.to_owned(), what, "put the line back")));
     };
+    if let Some(by) = cargo_toml::replaced(toml, root, table, key, name) {
+        let what = format!("`{name}` is replaced by {by}");
+        let at = format!("{path}:{}", entry.line);
+        return Ok(Some(library(Cause::LibraryReplaced, at, what, "use the package of that name from the registry")));
+    }
     let (Some(floor), Some(written)) = (&dependency.floor, &entry.version) else { return Ok(None) };
     let below = match resolved(name, written, workspace)? {
         Some(version) if version < *floor => format!("`{name}` is resolved to {version}"),

@@ -76,6 +76,28 @@ fn a_library_below_its_floor() {
 }
 
 #[test]
+fn a_library_from_elsewhere() {
+    let manifest = read(&added().dir, "Cargo.toml");
+    let line = manifest.lines().find(|line| line.starts_with("argon2 = ")).unwrap();
+    for other in [
+        "argon2 = { package = \"scrypt\", version = \"0.6\" }",
+        "argon2 = { version = \"0.6\", path = \"argon2\" }",
+        "argon2 = \"0.6\"\n[patch.crates-io]\nargon2 = { path = \"argon2\" }\n[dev-dependencies]",
+    ] {
+        let project = added();
+        let (table, rest) = other.split_once('\n').unwrap_or((other, ""));
+        replace(&project.dir, "Cargo.toml", line, table);
+        replace(
+            &project.dir,
+            "Cargo.toml",
+            "[dev-dependencies]",
+            if rest.is_empty() { "[dev-dependencies]" } else { rest },
+        );
+        drifts(&project, "library-replaced", "Cargo.toml");
+    }
+}
+
+#[test]
 fn a_lock_that_resolves_below_the_floor() {
     let project = added();
     let manifest = read(&project.dir, "Cargo.toml");

@@ -46,10 +46,37 @@ fn read(item: &Item) -> Existing {
     Existing {
         version: item.as_str().or_else(|| value("version")?.as_str()).map(str::to_owned),
         features: features.filter_map(|feature| feature.as_str().map(str::to_owned)).collect(),
-        default_features: value("default-features").or(value("default_features")).and_then(Item::as_bool).unwrap_or(true),
+        default_features: value("default-features")
+            .or(value("default_features"))
+            .and_then(Item::as_bool)
+            .unwrap_or(true),
         optional: value("optional").and_then(Item::as_bool).unwrap_or(false),
         line: 1,
     }
+}
+
+/// How a manifest takes a package from elsewhere than the registry, or another in its place.
+#[must_use]
+pub fn replaced(toml: &Toml<'_>, workspace: Option<&Toml<'_>>, table: &str, key: &str, name: &str) -> Option<String> {
+    let inherited = workspace.and_then(|root| root.item(&["workspace", "dependencies", key]));
+    for item in toml.item(&[table, key]).into_iter().chain(inherited) {
+        let Some(entry) = item.as_table_like() else { continue };
+        let other = entry.get("package").and_then(Item::as_str).filter(|package| *package != name);
+        if let Some(package) = other {
+            return Some(format!("package = \"{package}\""));
+        }
+        if let Some(source) = ["path", "git", "registry"].into_iter().find(|source| entry.contains_key(source)) {
+            return Some(format!("its own `{source}`"));
+        }
+    }
+    let patches =
+        [Some(toml), workspace].into_iter().flatten().filter_map(|toml| toml.item(&["patch"])?.as_table_like());
+    let names = |source: &Item| {
+        source.as_table_like().is_some_and(|all| {
+            all.iter().any(|(entry, item)| entry == name || item.get("package").and_then(Item::as_str) == Some(name))
+        })
+    };
+    patches.flat_map(TableLike::iter).any(|(_, source)| names(source)).then(|| "a `[patch]`".to_owned())
 }
 
 /// The lowest version that a requirement admits.
@@ -177,7 +204,11 @@ pub fn all_by_hand(wanted: &[Dependency], path: &str) -> Vec<Step> {
         of_table.map(|dependency| (dependency.name.clone(), fresh(dependency, &dependency.name, false))).collect()
     };
     let lines = tables.map(|table| (table, of(table)));
-    lines.iter().filter(|(_, new): &&(_, Vec<_>)| !new.is_empty()).map(|(table, new)| by_hand(path, table, new)).collect()
+    lines
+        .iter()
+        .filter(|(_, new): &&(_, Vec<_>)| !new.is_empty())
+        .map(|(table, new)| by_hand(path, table, new))
+        .collect()
 }
 
 /// Whether the workspace offers a version to inherit.
@@ -225,7 +256,8 @@ fn add_features(toml: &Toml<'_>, table: &str, name: &str, missing: &[String]) ->
     if let Some(features) = inner.get("features") {
         let pair = toml.pair(&[table, name], "features")?;
         let array = toml.slice(&pair.value);
-        let last = features.as_array()?.iter().last().and_then(Value::span).map(|span| toml.at(span).end - pair.value.start);
+        let last =
+            features.as_array()?.iter().last().and_then(Value::span).map(|span| toml.at(span).end - pair.value.start);
         return toml.replace(&[table, name], "features", &extended(array, last, missing));
     }
     if item.is_inline_table() {

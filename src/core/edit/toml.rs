@@ -130,7 +130,11 @@ impl<'t> Toml<'t> {
 
     fn append_table(&self, name: &str, new: &[(String, String)]) -> Vec<Splice> {
         let end = self.text.len();
-        let gap = if self.text.is_empty() || ["\n\n", "\n\r\n"].iter().any(|end| self.text.ends_with(end)) { "" } else { "\n" };
+        let gap = if self.text.is_empty() || ["\n\n", "\n\r\n"].iter().any(|end| self.text.ends_with(end)) {
+            ""
+        } else {
+            "\n"
+        };
         let mut header = super::insert_lines(self.text, end, &format!("{gap}[{name}]"));
         header.entry = Some(Entry { table: name.to_owned(), key: None, value: String::new() });
         let lines = new.iter().map(|(key, value)| self.line_splice(end, name, key, value));

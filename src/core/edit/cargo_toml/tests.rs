@@ -40,11 +40,16 @@ fn becomes(before: &str, dependency: &Dependency, after: &str) {
     let again = add_one(&now, dependency);
     assert!(again.iter().all(|outcome| *outcome == Outcome::Already), "{again:?}");
     let changed = format!("{now}{}# mine\n", if now.ends_with('\n') { "" } else { "\n" });
-    let back = made.iter().rev().try_fold(changed.clone(), |text, made| {
-        toml::take_back(&text, made, made.entry.as_ref().unwrap()).unwrap()
-    });
+    let back = made
+        .iter()
+        .rev()
+        .try_fold(changed.clone(), |text, made| toml::take_back(&text, made, made.entry.as_ref().unwrap()).unwrap());
     let expected = changed.replace(now.trim_end(), before.trim_end());
-    assert_eq!(back.map(|text| text.replace('\r', "")), Some(expected.replace('\r', "")), "taken back from {changed:?}");
+    assert_eq!(
+        back.map(|text| text.replace('\r', "")),
+        Some(expected.replace('\r', "")),
+        "taken back from {changed:?}"
+    );
 }
 
 #[test]
@@ -60,7 +65,11 @@ fn what_is_not_there_is_added() {
         &sqlx(),
         "[dependencies]\r\nsqlx = { version = \"0.9\", default-features = false, features = [\"derive\", \"sqlite\"] }\r\nz = \"1\"\r\n",
     );
-    becomes("[package]\n", &wanted("name = 'a'\nversion = '1'\ndev = true"), "[package]\n\n[dev-dependencies]\na = \"1\"\n");
+    becomes(
+        "[package]\n",
+        &wanted("name = 'a'\nversion = '1'\ndev = true"),
+        "[package]\n\n[dev-dependencies]\na = \"1\"\n",
+    );
 }
 
 #[test]

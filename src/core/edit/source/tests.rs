@@ -66,10 +66,7 @@ fn lines_go_before_the_statement_with_its_indent() {
             "fn f() {\r\n  // why\r\n  // so\r\n  axum::serve(l, app)\r\n}\r\n",
             "fn f() {\r\n  @  // why\r\n  // so\r\n  axum::serve(l, app)\r\n}\r\n",
         ),
-        (
-            "fn f() {\n  #[cfg(a)]\n  axum::serve(l, app);\n}\n",
-            "fn f() {\n  @  #[cfg(a)]\n  axum::serve(l, app);\n}\n",
-        ),
+        ("fn f() {\n  #[cfg(a)]\n  axum::serve(l, app);\n}\n", "fn f() {\n  @  #[cfg(a)]\n  axum::serve(l, app);\n}\n"),
         (
             "fn f() {\n  x(); // not mine\n  axum::serve(l, app);\n}\n",
             "fn f() {\n  x(); // not mine\n  @  axum::serve(l, app);\n}\n",
@@ -104,7 +101,10 @@ fn what_is_served_is_replaced() {
     for (statement, now) in [
         ("axum::serve(l, app()).await", "axum::serve(l, app).await"),
         // It was on several lines for its length only.
-        ("axum::serve(\n    l,\n    app.into_make_service(),\n  )\n  .await\n  .unwrap()", "axum::serve(l, app).await.unwrap()"),
+        (
+            "axum::serve(\n    l,\n    app.into_make_service(),\n  )\n  .await\n  .unwrap()",
+            "axum::serve(l, app).await.unwrap()",
+        ),
         ("axum::serve(l, app())\n    // graceful\n    .await", "axum::serve(l, app)\n    // graceful\n    .await"),
         (
             "axum::serve(l, app())\n    .with_graceful_shutdown(a_function_with_a_long_name())\n    .await",

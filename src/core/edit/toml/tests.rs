@@ -92,10 +92,12 @@ fn an_entry_that_was_changed_is_not_taken_back() {
         let (text, made) = insert("[d]\na = 1\n", &["d"], &["b"]);
         assert_eq!(take_back_all(&text.replace(from, to), &made), None, "{to}");
     }
-    assert!(take_back("[d", &insert("", &["d"], &["b"]).1[1], &Entry {
-        table: "d".into(),
-        key: Some("b".into()),
-        value: "1".into()
-    })
-    .is_err());
+    assert!(
+        take_back(
+            "[d",
+            &insert("", &["d"], &["b"]).1[1],
+            &Entry { table: "d".into(), key: Some("b".into()), value: "1".into() }
+        )
+        .is_err()
+    );
 }
