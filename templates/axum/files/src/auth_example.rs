@@ -1,4 +1,4 @@
-//! A guarded example route. Copy the pattern, then delete this file and its two lines in `main.rs`.
+//! A guarded route as an example. Copy the pattern, then delete this file and the two lines that name it.
 
 use axum::{Json, Router, routing::get};
 use serde_json::{Value, json};

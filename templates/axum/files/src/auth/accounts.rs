@@ -134,7 +134,9 @@ pub async fn usable(visit: &Visit, purpose: Purpose, token: &str) -> Result<Owne
     let auth = visit.auth();
     throttle::per_source(visit, "token", auth.settings().policy.token_source).await?;
     let mut db = auth.db().pool().acquire().await?;
-    match tokens::peek(&mut db, purpose, token).await? {
+    let owner = tokens::peek(&mut db, purpose, token).await?;
+    drop(db);
+    match owner {
         Some(owner) => Ok(owner),
         None => {
             audit::refusal(visit, "token_refused", "token_invalid").await;

@@ -75,7 +75,7 @@ impl Db {
 
     /// Removes what no query would accept any more. The audit trail is kept: how long is for the
     /// owner to decide.
-    async fn purge(&self) -> Result<(), sqlx::Error> {
+    pub async fn purge(&self) -> Result<(), sqlx::Error> {
         for statement in [
             "DELETE FROM auth_sessions WHERE expires_at <= $1",
             "DELETE FROM auth_tokens WHERE expires_at <= $1",

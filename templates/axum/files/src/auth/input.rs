@@ -31,7 +31,7 @@ where
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
         require_json(request.headers())?;
-        let bytes = read(request.into_body()).await?;
+        let bytes = read(request.into_body(), READ_TIMEOUT).await?;
         // serde also fills a struct from an array; only an object has names to check (ASVS 15.3.5).
         if bytes.trim_ascii_start().first() != Some(&b'{') {
             return Err(Problem::invalid_fields());
@@ -65,8 +65,8 @@ fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
-async fn read(body: Body) -> Result<axum::body::Bytes, Problem> {
-    match tokio::time::timeout(READ_TIMEOUT, to_bytes(body, MAX_BODY)).await {
+pub async fn read(body: Body, patience: Duration) -> Result<axum::body::Bytes, Problem> {
+    match tokio::time::timeout(patience, to_bytes(body, MAX_BODY)).await {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(_)) => Err(Problem::body_too_large()),
         Err(_) => Err(Problem::malformed_request()),

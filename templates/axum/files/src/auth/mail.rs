@@ -111,7 +111,9 @@ impl Transport {
                 sent.map(drop).map_err(|error| error.to_string())
             }
             Self::Files(folder) => {
-                let path = folder.join(format!("{}.eml", tokens::random::<9>()));
+                // In the order of their names, the newest is last.
+                let now = time::OffsetDateTime::now_utc().unix_timestamp_nanos();
+                let path = folder.join(format!("{now}-{}.eml", tokens::random::<6>()));
                 let partial = path.with_extension("partial");
                 std::fs::write(&partial, message.formatted())
                     .and_then(|()| std::fs::rename(&partial, &path))

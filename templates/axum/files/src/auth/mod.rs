@@ -71,22 +71,21 @@ struct Shared {
 /// A problem is printed with what to do about it, and the process ends with exit code 1. Use
 /// [`try_start`] to handle it yourself.
 pub async fn start(listener: &TcpListener) -> Auth {
-    match listener.local_addr() {
-        Ok(address) => start_at(address).await,
-        Err(error) => refuse(&error.into()),
-    }
+    or_exit(try_start(listener).await)
 }
 
-/// Like [`start`], for a server that binds `address` itself.
+/// Like [`start`], for a server that has no such listener: with the address it is bound to.
 pub async fn start_at(address: SocketAddr) -> Auth {
-    match try_start(address).await {
-        Ok(auth) => auth,
-        Err(error) => refuse(&error),
-    }
+    or_exit(try_start_at(address).await)
+}
+
+/// Like [`start`], but returns the problem.
+pub async fn try_start(listener: &TcpListener) -> Result<Auth, StartError> {
+    try_start_at(listener.local_addr()?).await
 }
 
 /// Like [`start_at`], but returns the problem.
-pub async fn try_start(address: SocketAddr) -> Result<Auth, StartError> {
+pub async fn try_start_at(address: SocketAddr) -> Result<Auth, StartError> {
     let settings = Settings::from_environment(address)?;
     let auth = Auth::open(settings).await?;
     if operator::run(&auth, std::env::args().skip(1)).await? {
@@ -95,9 +94,11 @@ pub async fn try_start(address: SocketAddr) -> Result<Auth, StartError> {
     Ok(auth)
 }
 
-fn refuse(error: &StartError) -> ! {
-    eprintln!("auth: {error}");
-    process::exit(1)
+fn or_exit(started: Result<Auth, StartError>) -> Auth {
+    started.unwrap_or_else(|error| {
+        eprintln!("auth: {error}");
+        process::exit(1)
+    })
 }
 
 impl Auth {
@@ -105,7 +106,7 @@ impl Auth {
     pub async fn open(settings: Settings) -> Result<Self, StartError> {
         let db = db::Db::open(&settings.database_url).await?;
         let auth = Self(Arc::new(Shared {
-            hasher: passwords::Hasher::new()?,
+            hasher: passwords::Hasher::new(settings.cost)?,
             throttle: throttle::Throttle::new(&settings.secret),
             mail: mail::Mail::start(&settings)?,
             db,

@@ -4,7 +4,7 @@
 //! refused away from this machine.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fmt, io,
     net::{IpAddr, SocketAddr},
     ops::RangeInclusive,
@@ -20,7 +20,7 @@ use [= import.base64 =]::{
 use [= import.ipnet =]::IpNet;
 use [= import.lettre =]::message::Mailbox;
 
-use super::{cookies::Cookies, tokens};
+use super::{cookies::Cookies, passwords::Cost, tokens};
 
 /// Everything the module can be told.
 pub struct Settings {
@@ -34,6 +34,7 @@ pub struct Settings {
     pub(super) trusted_proxies: Vec<IpNet>,
     pub(super) cookies: Cookies,
     pub(super) policy: Policy,
+    pub(super) cost: Cost,
 }
 
 /// Where mail goes.
@@ -177,6 +178,7 @@ impl Settings {
             trusted_proxies: trusted_proxies(var)?,
             cookies: Cookies::new(profile.development),
             policy: Policy::read(var)?,
+            cost: Cost::STANDARD,
         })
     }
 }
@@ -292,12 +294,22 @@ fn secret(var: Lookup<'_>) -> Result<Secret, StartError> {
         .ok_or_else(|| {
             wrong("AUTH_SECRET", "is not at least 32 bytes in hex or base64", SECRET_FIX)
         })?;
-    // 32 random bytes hold about 30 different values; fewer than 18 has a chance of 10^-9 at most.
-    let distinct = bytes.iter().collect::<std::collections::HashSet<_>>().len();
-    if distinct < 18 {
-        return Err(wrong("AUTH_SECRET", "is not random", SECRET_FIX));
+    if looks_random(&bytes) {
+        Ok(Secret(bytes))
+    } else {
+        Err(wrong("AUTH_SECRET", "does not look random", SECRET_FIX))
     }
-    Ok(Secret(bytes))
+}
+
+/// Catches text, repetitions and counting. 32 random bytes hold about 30 different values, and so
+/// do the steps between them; either below 18 has a chance of 10^-9, no control or non-ASCII
+/// character one of 10^-13.
+fn looks_random(bytes: &[u8]) -> bool {
+    let steps = bytes.windows(2).map(|pair| pair[1].wrapping_sub(pair[0]));
+    let values: HashSet<u8> = bytes.iter().copied().collect();
+    let steps: HashSet<u8> = steps.collect();
+    let is_text = bytes.iter().all(|byte| (b' '..=b'~').contains(byte));
+    values.len() >= 18 && steps.len() >= 18 && !is_text
 }
 
 fn decode_secret(text: &str) -> Option<Vec<u8>> {
@@ -408,7 +420,10 @@ fn trusted_proxies(var: Lookup<'_>) -> Result<Vec<IpNet>, StartError> {
 }
 
 /// Reads `.env`, after adding a fresh `AUTH_SECRET` if neither it nor the environment has one.
-fn development_file(path: &Path, real: Lookup<'_>) -> Result<HashMap<String, String>, StartError> {
+pub(super) fn development_file(
+    path: &Path,
+    real: Lookup<'_>,
+) -> Result<HashMap<String, String>, StartError> {
     let mut values = match [= import.dotenvy =]::from_path_iter(path) {
         Ok(entries) => entries
             .collect::<Result<HashMap<_, _>, _>>()

@@ -15,7 +15,7 @@ use super::{
     email,
     input::Input,
     mail::Letter,
-    passwords::{self, Password},
+    passwords::Password,
     problem::Problem,
     store::{self, Grant},
     throttle::{self, Verdict},
@@ -94,21 +94,30 @@ impl<'a> Guess<'a> {
         };
         let mut db = auth.db().pool().acquire().await?;
         let limit = policy.login_source_failures;
-        let verdict = throttle::hit(&mut db, &guess.source, limit, 60).await?;
-        throttle::report(visit, "login", &verdict).await;
-        verdict.check()?;
-        let verdict = throttle::guess(&mut db, &guess.account, policy).await?;
-        if let Verdict::Refused { .. } = verdict {
+        let by_source = throttle::hit(&mut db, &guess.source, limit, 60).await?;
+        let by_account = if by_source.is_allowed() {
+            throttle::guess(&mut db, &guess.account, policy).await?
+        } else {
+            Verdict::Allowed
+        };
+        if !by_account.is_allowed() {
             throttle::refund(&mut db, &guess.source).await?;
+        }
+        // What follows takes a connection of its own. Requests that hold one while they wait for a
+        // second would block each other.
+        drop(db);
+        throttle::report(visit, "login", &by_source).await;
+        by_source.check()?;
+        if !by_account.is_allowed() {
             audit::refusal(visit, "throttled", "account").await;
         }
-        verdict.check()?;
+        by_account.check()?;
         Ok(guess)
     }
 
     async fn right(self, account: &Account, password: &Password) -> Result<(), Problem> {
         let auth = self.visit.auth();
-        let rehashed = if passwords::is_outdated(&account.password_hash) {
+        let rehashed = if auth.hasher().is_outdated(&account.password_hash) {
             auth.hasher().hash(password).await?
         } else {
             account.password_hash.clone()
@@ -208,7 +217,9 @@ pub async fn begin_until(
 /// Ends the session on the server and makes the browser forget (ASVS 7.4.1, 14.3.1).
 pub async fn logout(Extension(visit): Extension<Visit>) -> Result<Response, Problem> {
     let user = User::from_session(visit.session()).await?;
-    visit.session().flush().await?;
+    if visit.carries_session() {
+        visit.session().flush().await?;
+    }
     if let Some(user) = user {
         let mut db = visit.auth().db().pool().acquire().await?;
         let event = Event::success("logout").of(Some(&user.id));

@@ -18,7 +18,7 @@ async fn reg_02_failures_look_the_same() {
 
 #[tokio::test]
 async fn reg_03_an_unknown_address_costs_a_hash_too() {
-    let app = App::new().await;
+    let app = App::costing(Cost::STANDARD, &[]).await;
     let password = Password::new(PASSWORD).expect("a password");
     let stored = app.auth.hasher().hash(&password).await.expect("a hash");
     let start = std::time::Instant::now();
