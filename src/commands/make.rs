@@ -18,7 +18,7 @@ use crate::{
         pack::Pack,
         patch,
         problem::Problem,
-        project::{Change, Plan, RelPath, Step},
+        project::{Change, Plan, RelPath, Step, Text},
     },
     shell::{
         apply,
@@ -218,8 +218,12 @@ fn not_run(making: &Making, made: &Made<'_>) -> Result<Option<String>> {
         return Ok(Some("--no-check".to_owned()));
     }
     let file = &made.pack.manifest.detect.manifest;
-    let text = made.target.tree.text(file).unwrap_or_default();
-    let outside = manifest::path_outside(file, text, &made.target.app)?;
+    let own = made.target.tree.text(file).unwrap_or_default();
+    let root = made.target.workspace.manifest.as_ref().map(Text::raw);
+    let outside = match (manifest::path_outside(file, own, &made.target.app)?, root) {
+        (None, Some(root)) => manifest::path_outside(file, root, "")?,
+        (found, _) => found,
+    };
     Ok(outside.map(|path| format!("the path dependency `{path}` leaves the folder that is copied")))
 }
 
