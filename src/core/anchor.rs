@@ -211,3 +211,6 @@ pub fn glob_set<S: AsRef<str>>(globs: &[S]) -> Result<GlobSet> {
 pub fn line_of(text: &str, offset: usize) -> usize {
     text.as_bytes()[..offset].iter().filter(|byte| **byte == b'\n').count() + 1
 }
+
+#[cfg(test)]
+mod tests;

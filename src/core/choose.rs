@@ -76,3 +76,6 @@ fn modules(pack: &Pack, given: Option<&[String]>) -> Result<Vec<String>, Problem
     // In the pack's order, so that the order typed does not change what is rendered.
     Ok(all.iter().filter(|module| given.contains(&module.id)).map(|module| module.id.clone()).collect())
 }
+
+#[cfg(test)]
+mod tests;

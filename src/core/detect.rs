@@ -268,3 +268,6 @@ pub fn app_tree(tree: &Tree, folder: &str) -> Tree {
     };
     tree.iter().filter_map(|(path, text)| Some((inside(path)?, text.clone()))).collect()
 }
+
+#[cfg(test)]
+mod tests;

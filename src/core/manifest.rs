@@ -2,8 +2,8 @@
 
 use anyhow::{Context as _, Result};
 use semver::{Version, VersionReq};
-use serde_json::{Value, json};
-use toml_edit::{Item, TableLike};
+use serde_json::json;
+use toml_edit::{Item, TableLike, Value};
 
 use super::{
     anchor::line_of,
@@ -65,48 +65,56 @@ fn cargo(text: &str, workspace: Option<&str>) -> Result<Vec<Named>> {
 
 fn npm(text: &str) -> Result<Vec<Named>> {
     let text = text.trim_start_matches('\u{feff}');
-    let json: Value = serde_json::from_str(text).context("not valid JSON")?;
-    let Some(all) = json.get("dependencies").and_then(Value::as_object) else { return Ok(vec![]) };
+    let json: serde_json::Value = serde_json::from_str(text).context("not valid JSON")?;
+    let Some(all) = json.get("dependencies").and_then(serde_json::Value::as_object) else { return Ok(vec![]) };
     Ok(all
         .iter()
         .map(|(name, version)| {
-            let at = text.find(&format!("\"{name}\"")).unwrap_or(0);
-            named(text, line_of(text, at), name, version.as_str())
+            let at = json_key(text, "dependencies").and_then(|from| Some(from + json_key(&text[from..], name)?));
+            named(text, line_of(text, at.unwrap_or(0)), name, version.as_str())
         })
         .collect())
+}
+
+/// Where a key stands first, as one: the same string may be a value before.
+fn json_key(text: &str, name: &str) -> Option<usize> {
+    let quoted = format!("\"{name}\"");
+    let is_key = |at: &usize| text[at + quoted.len()..].trim_start().starts_with(':');
+    text.match_indices(&quoted).map(|(at, _)| at).find(is_key)
 }
 
 fn pyproject(text: &str) -> Result<Vec<Named>> {
     let toml = Toml::parse(text)?;
     let listed = toml.item(&["project", "dependencies"]).and_then(Item::as_array).into_iter().flatten();
-    let mut found: Vec<Named> = listed.filter_map(|item| python(text, item.as_str()?)).collect();
+    let line = |item: &Value| item.span().map_or(1, |span| line_of(text, toml.at(span).start));
+    let mut found: Vec<Named> = listed.filter_map(|item| python(text, line(item), item.as_str()?)).collect();
     let poetry = toml.item(&["tool", "poetry", "dependencies"]).and_then(Item::as_table_like);
     let names = poetry.into_iter().flat_map(TableLike::iter);
     found.extend(names.map(|(name, item)| {
         let line = toml.line(&["tool", "poetry", "dependencies"], name);
-        named(text, line, &name.to_lowercase(), item.as_str())
+        let version = item.as_str().or_else(|| item.get("version")?.as_str());
+        named(text, line, &python_name(name), version)
     }));
     Ok(found)
 }
 
 fn requirements(text: &str) -> Vec<Named> {
-    text.lines()
-        .filter(|line| !line.trim_start().starts_with(['#', '-']))
-        .filter_map(|line| python(text, line))
-        .collect()
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with(['#', '-']));
+    lines.filter_map(|(index, line)| python(text, index + 1, line)).collect()
 }
 
-/// A PEP 508 requirement: name, extras, then the versions.
-fn python(source: &str, requirement: &str) -> Option<Named> {
-    let requirement = requirement.split(['#', ';']).next()?.trim();
+/// A PEP 508 requirement: name, extras, then the versions or an address.
+fn python(source: &str, line: usize, requirement: &str) -> Option<Named> {
+    let requirement = requirement.split(['#', ';', '\\']).next()?.trim();
     let end = requirement.find(|c: char| !c.is_alphanumeric() && !"-_.".contains(c)).unwrap_or(requirement.len());
     let (name, rest) = requirement.split_at(end);
     let versions = rest.rsplit(']').next()?.trim();
-    let at = source.find(requirement)?;
-    (!name.is_empty()).then(|| {
-        let name = name.to_lowercase().replace('_', "-");
-        named(source, line_of(source, at), &name, (!versions.is_empty()).then_some(versions))
-    })
+    let versions = (!versions.is_empty() && !versions.starts_with('@')).then_some(versions);
+    (!name.is_empty()).then(|| named(source, line, &python_name(name), versions))
+}
+
+fn python_name(name: &str) -> String {
+    name.to_lowercase().replace('_', "-")
 }
 
 fn go_mod(text: &str) -> Vec<Named> {
@@ -185,7 +193,7 @@ pub fn lowest(requirement: &str) -> Option<Version> {
 ///
 /// # Errors
 /// When the manifest cannot be read.
-pub fn project(manifest: &str, tree: &Tree, workspace: &Workspace) -> Result<Value> {
+pub fn project(manifest: &str, tree: &Tree, workspace: &Workspace) -> Result<serde_json::Value> {
     let text = tree.text(manifest).with_context(|| format!("`{manifest}` is missing"))?;
     let toml = Toml::parse(text).with_context(|| format!("cannot read `{manifest}`"))?;
     let string = |path: &[&str]| toml.item(path).and_then(Item::as_str).map(str::to_owned);
@@ -248,3 +256,6 @@ pub fn locked(lock: &Text, name: &str) -> Result<Vec<Version>> {
 pub fn admits(requirement: &str, version: &Version) -> bool {
     VersionReq::parse(requirement).is_ok_and(|parsed| parsed.matches(version))
 }
+
+#[cfg(test)]
+mod tests;

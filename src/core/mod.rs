@@ -17,4 +17,6 @@ pub mod undo;
 pub mod verify;
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod testing;

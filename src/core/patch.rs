@@ -69,3 +69,6 @@ pub fn counts(change: &Change) -> (usize, usize) {
         diffy::Line::Context(_) => (added, removed),
     })
 }
+
+#[cfg(test)]
+pub(super) mod tests;

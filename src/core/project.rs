@@ -185,3 +185,6 @@ pub struct Step {
     /// The exact lines, if any.
     pub text: String,
 }
+
+#[cfg(test)]
+mod tests;

@@ -104,3 +104,6 @@ fn by_hand(edited: &Edited, made: &Made) -> Step {
     };
     Step { at: edited.path.to_string(), what, text: made.inserted.trim_matches(['\r', '\n']).to_owned() }
 }
+
+#[cfg(test)]
+mod tests;

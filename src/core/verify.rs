@@ -224,3 +224,6 @@ fn reaches(written: &str, floor: &Version) -> bool {
 fn library(cause: Cause, at: String, what: String, fix: &str) -> Drift {
     Drift { cause, at, what, fix: fix.to_owned() }
 }
+
+#[cfg(test)]
+mod tests;

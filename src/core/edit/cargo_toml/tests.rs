@@ -63,7 +63,8 @@ fn what_is_not_there_is_added() {
     becomes(
         "[dependencies]\r\nz = \"1\"\r\n",
         &sqlx(),
-        "[dependencies]\r\nsqlx = { version = \"0.9\", default-features = false, features = [\"derive\", \"sqlite\"] }\r\nz = \"1\"\r\n",
+        "[dependencies]\r\n\
+         sqlx = { version = \"0.9\", default-features = false, features = [\"derive\", \"sqlite\"] }\r\nz = \"1\"\r\n",
     );
     becomes(
         "[package]\n",
@@ -76,7 +77,7 @@ fn what_is_not_there_is_added() {
 fn features_are_added_to_what_is_there() {
     for (before, after) in [
         (r#"tokio = "1""#, r#"tokio = { version = "1", features = ["net", "rt"] }"#),
-        (r#"tokio = '1.40' # yes"#, r#"tokio = { version = "1.40", features = ["net", "rt"] } # yes"#),
+        ("tokio = '1.40' # yes", r#"tokio = { version = "1.40", features = ["net", "rt"] } # yes"#),
         (r#"tokio = {version="1"}"#, r#"tokio = {version="1", features = ["net", "rt"] }"#),
         (r#"tokio = { version = "1", features = ["rt"] }"#, r#"tokio = { version = "1", features = ["rt", "net"] }"#),
         (r#"tokio = { version = "1", features = [] }"#, r#"tokio = { version = "1", features = ["net", "rt"] }"#),
@@ -154,7 +155,8 @@ fn another_version_is_refused_or_stands_beside() {
     becomes(
         "[dependencies]\nsqlx = \"0.7\"\n",
         &sqlx(),
-        "[dependencies]\nauth-sqlx = { package = \"sqlx\", version = \"0.9\", default-features = false, features = [\"derive\", \"sqlite\"] }\nsqlx = \"0.7\"\n",
+        "[dependencies]\nauth-sqlx = { package = \"sqlx\", version = \"0.9\", default-features = false, \
+         features = [\"derive\", \"sqlite\"] }\nsqlx = \"0.7\"\n",
     );
 }
 

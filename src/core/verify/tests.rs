@@ -1,0 +1,169 @@
+use super::*;
+use crate::core::testing::{App, FIXTURES, fixture, path};
+
+/// The plain fixture with everything added.
+struct Added {
+    packs: Vec<Pack>,
+    lock: Lock,
+    tree: Tree,
+    workspace: Workspace,
+}
+
+impl Added {
+    fn to(app: App) -> Self {
+        let (tree, lock) = app.added();
+        Self { lock, tree, workspace: Workspace { lock: None, ..app.workspace }, packs: vec![app.pack] }
+    }
+
+    fn plain() -> Self {
+        Self::to(fixture("plain"))
+    }
+
+    fn replace(mut self, at: &str, from: &str, to: &str) -> Self {
+        let text = self.tree.text(at).unwrap().to_owned();
+        assert!(text.contains(from), "{at} has no {from:?}");
+        self.tree.insert(path(at), Text::new(text.replacen(from, to, 1)));
+        self
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
+
+    fn drifts(&self) -> Vec<Drift> {
+        verify(&self.packs, &self.lock, &self.tree, &self.workspace).unwrap()
+    }
+
+    /// Each cause and where.
+    fn told(&self) -> Vec<(Cause, String)> {
+        let drifts = self.drifts();
+        assert!(drifts.iter().all(|drift| !drift.fix.is_empty() && !drift.what.is_empty()));
+        drifts.into_iter().map(|drift| (drift.cause, drift.at)).collect()
+    }
+}
+
+#[track_caller]
+fn one(added: &Added, cause: Cause, at: &str) {
+    assert_eq!(added.told(), [(cause, at.to_owned())]);
+}
+
+#[test]
+fn what_was_just_added_is_clean() {
+    for name in FIXTURES {
+        let by_hand = ["axum-server", "two-servers"].contains(&name);
+        let drifts = Added::to(fixture(name)).drifts();
+        assert_eq!(drifts.is_empty(), !by_hand, "{name}: {drifts:?}");
+        assert!(drifts.iter().all(|drift| drift.cause == Cause::WiringMissing && drift.fix.contains("left to you")));
+    }
+}
+
+#[test]
+fn files() {
+    let changed = Added::plain().replace("src/auth/csrf.rs", "use ", "use  ");
+    let line =
+        1 + changed.tree.text("src/auth/csrf.rs").unwrap().lines().position(|line| line.starts_with("use  ")).unwrap();
+    one(&changed, Cause::FileChanged, &format!("src/auth/csrf.rs:{line}"));
+    let longer = Added::plain().with(|added| {
+        let text = added.tree.text("src/auth/csrf.rs").unwrap().to_owned();
+        added.tree.insert(path("src/auth/csrf.rs"), Text::new(text + "\n"));
+    });
+    assert_eq!(longer.told()[0].0, Cause::FileChanged);
+    one(
+        &Added::plain().with(|added| added.tree.remove(&path("src/auth/csrf.rs"))),
+        Cause::FileMissing,
+        "src/auth/csrf.rs",
+    );
+}
+
+#[test]
+fn an_example_may_change() {
+    let edited = Added::plain().replace("src/auth_example.rs", "\n", "\n// mine\n");
+    assert_eq!(edited.told(), []);
+    assert_eq!(Added::plain().with(|added| added.tree.remove(&path("src/auth_example.rs"))).told(), []);
+}
+
+#[test]
+fn a_lock_edited_to_match() {
+    let changed = Added::plain().replace("src/auth/csrf.rs", "use ", "use  ").with(|added| {
+        let now = added.tree.text("src/auth/csrf.rs").unwrap().to_owned();
+        let created =
+            added.lock.layer[0].created.iter_mut().find(|created| created.path.as_str() == "src/auth/csrf.rs");
+        created.unwrap().sha256 = sha256(now.as_bytes());
+    });
+    let causes: Vec<Cause> = changed.told().into_iter().map(|(cause, _)| cause).collect();
+    assert_eq!(causes, [Cause::LockEdited, Cause::FileChanged]);
+    let dropped = Added::plain().with(|added| drop(added.lock.layer[0].created.remove(0)));
+    one(&dropped, Cause::LockEdited, lock::PATH);
+    let invented = Added::plain().with(|added| {
+        let mut more = added.lock.layer[0].created[0].clone();
+        more.path = path("src/other.rs");
+        added.lock.layer[0].created.push(more);
+    });
+    one(&invented, Cause::LockEdited, lock::PATH);
+    let facts = Added::plain().with(|added| drop(added.lock.layer[0].facts.remove("dep")));
+    assert!(facts.told().iter().any(|(cause, _)| *cause == Cause::LockEdited));
+    let answers = Added::plain().with(|added| added.lock.layer[0].modules.clear());
+    assert!(answers.drifts().iter().all(|drift| drift.cause == Cause::LockEdited), "{:?}", answers.told());
+}
+
+#[test]
+fn wiring() {
+    for line in ["let app = auth.attach(app);", "let auth = auth::start(&listener).await;", "mod auth;"] {
+        let gone = Added::plain().replace("src/main.rs", line, "");
+        one(&gone, Cause::WiringMissing, "src/main.rs");
+        let commented = Added::plain().replace("src/main.rs", line, &format!("/* {line} */"));
+        one(&commented, Cause::WiringMissing, "src/main.rs");
+    }
+    one(&Added::plain().replace(".gitignore", "/.env\n", ""), Cause::WiringMissing, ".gitignore");
+    let gone = Added::plain().with(|added| added.tree.remove(&path(".gitignore")));
+    assert_eq!(gone.told().len(), 2);
+}
+
+#[test]
+fn wiring_may_move_to_another_file() {
+    let line = "let app = auth.attach(app);";
+    let moved = Added::plain().replace("src/main.rs", line, "let app = serve::wrap(app);").with(|added| {
+        let text = format!("pub fn wrap(app: Router) -> Router {{\n    {line}\n    app\n}}\n");
+        added.tree.insert(path("src/serve.rs"), Text::new(text));
+    });
+    assert_eq!(moved.told(), []);
+}
+
+#[test]
+fn libraries() {
+    let manifest = |from: &str, to: &str| Added::plain().replace("Cargo.toml", from, to);
+    one(&manifest("argon2 = \"0.6\"\n", ""), Cause::LibraryMissing, "Cargo.toml");
+    assert_eq!(manifest("argon2 = \"0.6\"", "argon2 = \"0.5.3\"").told()[0].0, Cause::LibraryBelowFloor);
+    assert_eq!(
+        manifest("time = { version = \"0.3.47\"", "time = { version = \"=0.3.46\"").told()[0].0,
+        Cause::LibraryBelowFloor
+    );
+    // Not resolved yet, and nothing keeps it from the floor.
+    assert_eq!(manifest("time = { version = \"0.3.47\"", "time = { version = \"0.3\"").told(), []);
+    one(&manifest("[package]", "[package"), Cause::LibraryMissing, "Cargo.toml");
+}
+
+#[test]
+fn the_resolved_version_counts() {
+    let locked = |all: &[&str]| {
+        let package = |version: &&str| format!("[[package]]\nname = \"time\"\nversion = \"{version}\"\n\n");
+        let text: String = all.iter().map(package).collect();
+        Added::plain()
+            .replace("Cargo.toml", "time = { version = \"0.3.47\"", "time = { version = \"0.3\"")
+            .with(|added| added.workspace.lock = Some(Text::new(text)))
+            .told()
+    };
+    assert_eq!(locked(&["0.3.47"]), []);
+    assert_eq!(locked(&["0.1.45", "0.3.50"]), [], "another line of versions is not ours");
+    assert_eq!(locked(&["0.3.46"])[0].0, Cause::LibraryBelowFloor);
+    assert_eq!(locked(&[]), []);
+}
+
+#[test]
+fn a_pack_of_another_version_cannot_be_compared() {
+    let older = Added::plain().with(|added| added.lock.layer[0].pack_version = "0.0.1".into());
+    one(&older, Cause::Unverifiable, lock::PATH);
+    let gone = Added::plain().with(|added| added.packs.clear());
+    one(&gone, Cause::Unverifiable, lock::PATH);
+}
