@@ -31,7 +31,7 @@ pub fn run(context: &Context, args: &Args) -> Result<()> {
     })?;
     let report = make::run(context, &target, &[], pack, args.offline)?;
     make::passed(&report, false)?;
-    make::limits(context, &report);
+    make::left_out(context, &report);
     let proof = record(&target, &report)?;
     apply::apply(&target.base, &[make::proof_change(&target, &proof)?])?;
     if context.ui.json {

@@ -189,7 +189,7 @@ fn check(context: &Context, making: &Making, made: &Made<'_>) -> Result<(Proof, 
     context.ui.say(&format!("\n{} in a copy ({})", paint(HEADING, "check"), made.pack.manifest.check.estimate));
     let report = run(context, made.target, &made.plan.changes, made.pack, making.offline)?;
     passed(&report, true)?;
-    limits(context, &report);
+    left_out(context, &report);
     let mut proof = Proof::new(&lock, &report);
     let mut derived = vec![];
     for file in report.derived {
@@ -203,13 +203,10 @@ fn check(context: &Context, making: &Making, made: &Made<'_>) -> Result<(Proof, 
     Ok((proof, derived))
 }
 
-/// What the check could not restrict or copy on this machine.
-pub fn limits(context: &Context, report: &Report) {
-    for limit in &report.not_enforced {
-        context.ui.warn(limit);
-    }
+/// What the check did not copy.
+pub fn left_out(context: &Context, report: &Report) {
     for path in &report.left_out {
-        context.ui.warn(&format!("not in the copy: {}", printable(path)));
+        context.ui.warn(&format!("not in the copy: {path}"));
     }
 }
 
@@ -245,6 +242,7 @@ pub fn run(context: &Context, target: &Target, changes: &[Change], pack: &Pack, 
 
 fn progress(context: &Context, event: &Event<'_>) {
     match event {
+        Event::Limit(limit) => context.ui.warn(limit),
         Event::Waiting => context.ui.say("  waiting: another check uses the same build cache"),
         Event::StepStarted { name, command, baseline, .. } => {
             let without = if *baseline { ", without the changes" } else { "" };

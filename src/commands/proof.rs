@@ -22,6 +22,9 @@ pub struct Proof {
     pub authwright: String,
     /// SHA-256 of the lock that was checked.
     pub lock: String,
+    /// Restrictions that could not be put on the steps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_enforced: Vec<String>,
     #[serde(default)]
     pub step: Vec<Step>,
     #[serde(default)]
@@ -72,6 +75,7 @@ impl Proof {
         Self {
             authwright: version(),
             lock: crate::core::project::sha256(lock.as_bytes()),
+            not_enforced: vec![],
             step: step.collect(),
             derived: vec![],
         }
@@ -92,6 +96,7 @@ impl Proof {
         Self {
             authwright: version(),
             lock: crate::core::project::sha256(lock.as_bytes()),
+            not_enforced: report.not_enforced.clone(),
             step: step.collect(),
             derived: vec![],
         }

@@ -274,6 +274,9 @@ pub struct CheckStep {
     pub run: Vec<String>,
     #[serde(default)]
     pub network: bool,
+    /// More environment, such as what overrides settings of the project.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
     pub timeout_seconds: u64,
 }
 

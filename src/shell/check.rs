@@ -97,6 +97,8 @@ impl Report {
 pub enum Event<'a> {
     /// Another check uses the same build cache.
     Waiting,
+    /// A restriction that this system cannot put on the steps, and why.
+    Limit(&'a str),
     /// `baseline`: without the changes, to see whether the project was broken before.
     StepStarted {
         name: &'a str,
@@ -117,6 +119,11 @@ pub fn run(job: &Job, interrupt: &Interrupt, progress: &mut dyn FnMut(Event)) ->
     let cache = build_cache(job.base, job.steps)?;
     let _lock = cache.as_deref().map(|cache| lock(cache, interrupt, progress)).transpose()?;
     let can = confine::probe();
+    let not_enforced = not_enforced(&can, job);
+    // Before anything of the project runs, so that the user can still stop it.
+    for limit in &not_enforced {
+        progress(Event::Limit(limit));
+    }
     let mut check = Check { job, programs, cache, can, interrupt, progress };
 
     let scratch = check.copy()?;
@@ -130,7 +137,6 @@ pub fn run(job: &Job, interrupt: &Interrupt, progress: &mut dyn FnMut(Event)) ->
         Some(index) => check.baseline(&job.steps[..=index])?,
         None => None,
     };
-    let not_enforced = not_enforced(&check.can, job, &steps);
     let derived = before.into_iter().zip(after).map(|((path, before), after)| Derived { path, before, after });
     Ok(Report { derived: derived.collect(), steps, not_enforced, baseline_broken, left_out })
 }
@@ -216,7 +222,7 @@ impl Check<'_> {
         }
         let mut command = confine::command(&self.can, &writes, !step.network, found);
         command.args(step.run.iter().skip(1)).current_dir(scratch.copy().join(self.job.app));
-        command.env_clear().envs(self.environment(scratch, step.network));
+        command.env_clear().envs(self.environment(scratch, step.network)).envs(&step.env);
         command
     }
 
@@ -343,16 +349,15 @@ fn package_cache() -> Vec<PathBuf> {
     folders.chain(files.into_iter().filter(|file| file.is_file())).collect()
 }
 
-fn not_enforced(can: &Confinement, job: &Job, steps: &[StepReport]) -> Vec<String> {
-    let ran = |report: &StepReport| !matches!(report.result, StepResult::NotRun(_));
+fn not_enforced(can: &Confinement, job: &Job) -> Vec<String> {
     let mut told = Vec::new();
     if let Err(why) = &can.network
-        && steps.iter().zip(job.steps).any(|(report, step)| ran(report) && !step.network)
+        && job.steps.iter().any(|step| !step.network)
     {
         told.push(format!("not enforced: no network for build and tests ({why})"));
     }
     if let Err(why) = &can.writes
-        && steps.iter().any(ran)
+        && job.steps.iter().any(|step| !step.network || !job.offline)
     {
         told.push(format!("not enforced: no writes outside the scratch copy ({why})"));
     }

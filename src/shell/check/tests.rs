@@ -2,7 +2,7 @@ use super::*;
 
 fn step(name: &str, run: &[&str]) -> CheckStep {
     let run = run.iter().map(|&word| word.to_owned()).collect();
-    CheckStep { name: name.to_owned(), run, network: false, timeout_seconds: 120 }
+    CheckStep { name: name.to_owned(), run, network: false, env: BTreeMap::new(), timeout_seconds: 120 }
 }
 
 fn project(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -25,7 +25,7 @@ fn check(base: &Path, app: &str, changes: &[Change], steps: &[CheckStep]) -> (Re
     let job = Job { base, app, changes, steps, derived: &derived, offline: false };
     let mut events = Vec::new();
     let report = run(&job, &Interrupt::default(), &mut |event| match event {
-        Event::Waiting => {}
+        Event::Waiting | Event::Limit(_) => {}
         Event::StepStarted { name, baseline, .. } => events.push(format!("{name} {baseline}")),
         Event::StepEnded { report, .. } => assert!(report.seconds > 0.0),
     });
