@@ -23,10 +23,14 @@ pub fn add(text: &str, wanted: &Lines) -> Outcome {
     Outcome::Edit(vec![splice])
 }
 
-/// Whether the text has this line, spaces at its ends aside.
+/// Whether the text has this line, spaces at its ends aside. `KEY=` is there with any value, `/name` also as `name`.
 #[must_use]
 pub fn holds(text: &str, line: &str) -> bool {
-    text.lines().any(|have| have.trim() == line.trim())
+    let line = line.trim();
+    text.lines().map(str::trim).any(|have| {
+        let valued = line.ends_with('=') && have.trim_start_matches(['#', ' ']).starts_with(line);
+        valued || have == line || Some(have) == line.strip_prefix('/')
+    })
 }
 
 #[cfg(test)]

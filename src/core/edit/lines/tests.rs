@@ -29,3 +29,12 @@ fn lines_that_are_there_count_in_any_order_and_indent() {
     assert_eq!(add("  /.dev/ \r\n/.env", &wanted(None)), Outcome::Already);
     assert!(!holds("#/.env\n/.env.local\n", "/.env"));
 }
+
+#[test]
+fn a_key_counts_with_any_value_and_a_name_without_its_slash() {
+    assert!(holds("DATABASE_URL=sqlite:x.db\n", "DATABASE_URL="));
+    assert!(holds("# DATABASE_URL=\n", "DATABASE_URL="));
+    assert!(!holds("OTHER_DATABASE_URL=x\n", "DATABASE_URL="));
+    assert!(holds(".env\n", "/.env"));
+    assert!(!holds("/.env\n", ".env"));
+}
