@@ -400,3 +400,6 @@ fn manual_step(wire: &Wire, at: &str, hint: Option<&Map<String, Value>>, facts: 
     let (what, text) = text.split_once('\n').unwrap_or((text.as_str(), ""));
     Ok(Some(Step { at: at.to_owned(), what: what.to_owned(), text: text.trim_end().to_owned() }))
 }
+
+#[cfg(test)]
+mod tests;

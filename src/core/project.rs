@@ -1,6 +1,6 @@
 //! The project as values: paths that cannot escape, text kept byte for byte, a tree read once.
 
-use std::{collections::BTreeMap, fmt};
+use std::{borrow::Cow, collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -79,6 +79,17 @@ impl Text {
     #[must_use]
     pub fn raw(&self) -> &str {
         &self.raw
+    }
+
+    /// The text as it was rendered: a checkout may have made every line ending CRLF.
+    #[must_use]
+    pub fn as_rendered(&self) -> Cow<'_, str> {
+        let endings = self.raw.matches('\n').count();
+        if endings > 0 && self.raw.matches("\r\n").count() == endings {
+            self.raw.replace("\r\n", "\n").into()
+        } else {
+            self.raw.as_str().into()
+        }
     }
 
     /// SHA-256 of the bytes, in lower-case hex.

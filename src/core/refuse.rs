@@ -66,3 +66,6 @@ fn text(input: &Input<'_>, globs: &[String], pattern: &str) -> Result<Option<Str
     }
     Ok(None)
 }
+
+#[cfg(test)]
+mod tests;

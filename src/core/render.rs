@@ -31,12 +31,15 @@ pub fn render(name: &str, template: &str, facts: &Facts) -> Result<String> {
     engine()?.render_str(template, &context, false).with_context(|| format!("cannot render `{name}`"))
 }
 
-/// Whether a `when` expression holds; no expression always does.
+/// Whether a `when` expression holds; no expression always does, and what is not known is false.
 ///
 /// # Errors
-/// When the expression is malformed or names an unknown fact.
+/// When the expression is malformed.
 pub fn holds(when: Option<&str>, facts: &Facts) -> Result<bool> {
     let Some(when) = when else { return Ok(true) };
     let template = format!("[% if {when} %]yes[% endif %]");
     Ok(render(when, &template, facts)? == "yes")
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use super::{
     edit::Made,
     lock::{self, Created, Edited, Layer, Lock},
     pack::Language,
-    project::{Plan, RelPath, Step, Text, Tree},
+    project::{Plan, RelPath, Step, Text, Tree, sha256},
 };
 
 /// Takes back the top layer of the lock. `language` tells whether source still parses.
@@ -51,7 +51,7 @@ fn take_back(layer: &Layer, after: &mut Tree, manual: &mut Vec<Step>, language: 
 
 fn delete(created: &Created, after: &mut Tree, manual: &mut Vec<Step>) {
     let Some(now) = after.get(&created.path) else { return };
-    if now.sha256() == created.sha256 {
+    if sha256(now.as_rendered().as_bytes()) == created.sha256 {
         after.remove(&created.path);
         return;
     }

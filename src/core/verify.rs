@@ -96,7 +96,7 @@ fn file(path: &RelPath, rendered: &str, now: Option<&Text>) -> Option<Drift> {
         |cause, at: String, what: &str| Some(Drift { cause, at, what: what.to_owned(), fix: RESTORE.to_owned() });
     match now {
         None => drift(Cause::FileMissing, path.to_string(), "the generated file is missing"),
-        Some(now) if now.raw() != rendered => {
+        Some(now) if now.as_rendered() != rendered => {
             let line = 1 + now.raw().lines().zip(rendered.lines()).take_while(|(a, b)| a == b).count();
             drift(Cause::FileChanged, format!("{path}:{line}"), "the file is not what was generated")
         }

@@ -73,7 +73,8 @@ fn the_account_story() {
 
     let story = block(&readme, "post()");
     let commands: Vec<&str> = story.lines().filter_map(|line| line.strip_prefix("$ ")).collect();
-    let script = commands.join("\n").replace(":3000", &format!(":{port}")).replace("/tmp/shop.log", log.to_str().unwrap());
+    let script =
+        commands.join("\n").replace(":3000", &format!(":{port}")).replace("/tmp/shop.log", log.to_str().unwrap());
     let output = must(Command::new("bash").current_dir(&app).args(["-euc", &script]));
     let said = String::from_utf8(output.stdout).unwrap();
     let lines = |text: &str| text.lines().filter(|line| !line.is_empty()).map(masked).collect::<Vec<_>>();

@@ -12,6 +12,7 @@ mod common;
 mod answers;
 mod detect;
 mod prompts;
+mod shapes;
 mod snapshots;
 mod undo;
 mod verify;

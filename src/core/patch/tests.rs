@@ -88,4 +88,6 @@ fn paths_are_shown_from_where_the_user_is() {
     let text = patch(std::slice::from_ref(&change), "crates/api");
     assert!(text.starts_with("diff --git a/crates/api/src/x.rs b/crates/api/src/x.rs\n--- a/crates/api"), "{text}");
     assert_eq!(counts(&change), (1, 0));
+    // As git writes it: other programs read a name with a space up to the tab.
+    assert!(patch(&[change], "a b").contains("\n+++ b/a b/src/x.rs\t\n"));
 }

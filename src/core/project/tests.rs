@@ -30,6 +30,15 @@ fn a_tree_with_the_difference_is_the_other_tree() {
 }
 
 #[test]
+fn a_checkout_with_other_endings_is_what_was_rendered() {
+    for (text, rendered) in
+        [("a\r\nb\r\n", "a\nb\n"), ("a\r\nb\n", "a\r\nb\n"), ("a\nb", "a\nb"), ("a", "a"), ("a\r", "a\r")]
+    {
+        assert_eq!(Text::new(text).as_rendered(), rendered);
+    }
+}
+
+#[test]
 fn hashes_are_of_the_bytes() {
     assert_eq!(Text::new("").sha256(), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     assert_ne!(Text::new("a\n").sha256(), Text::new("a\r\n").sha256());

@@ -107,13 +107,27 @@ fn a_replacement_is_put_back_where_it_was_made_only() {
 }
 
 #[test]
-fn the_users_source_still_parses() {
-    // Taking the lines out of this text would leave an `if` without its block.
+fn lines_that_stand_twice_are_a_step() {
+    let lines = "/.env\n/.auth-dev/\n";
+    let (_, now) = undone(|tree| edit(tree, ".env.example", "# src", "# mine\n# src"));
+    assert_eq!(now.manual, []);
     let (_, now) = undone(|tree| {
-        edit(tree, "src/main.rs", "    let auth = ", "    #[cfg(unix)]\n    if x {} else\n    // y\n    { let auth = ");
-        edit(tree, "src/main.rs", "    axum::serve(l, app);\n", "    axum::serve(l, app); }\n");
+        let block = tree.text(".gitignore").unwrap().strip_prefix("/target\n").unwrap().to_owned();
+        edit(tree, ".gitignore", "/target\n", &format!("/target\n{block}"));
     });
-    assert_eq!(anchor::parse_errors(&rust(), now.text("src/main.rs")).unwrap(), 0);
+    assert_eq!((now.text(".gitignore").matches(lines).count(), now.step(".gitignore").at.as_str()), (2, ".gitignore"));
+}
+
+#[test]
+fn an_edit_is_not_taken_back_if_the_source_would_not_parse() {
+    let made =
+        |inserted: &str, removed: &str| Made { at: 0, removed: removed.into(), inserted: inserted.into(), entry: None };
+    let splice = vec![made("a(1)", "a("), made("b(1)", "b(2)")];
+    let edited = Edited { path: path("src/x.rs"), before: None, after: String::new(), splice };
+    let mut manual = vec![];
+    let text = one_by_one(&edited, "fn f() { a(1); b(1); }", &mut manual, Some(&rust())).unwrap();
+    assert_eq!((text.as_str(), manual.len()), ("fn f() { a(1); b(2); }", 1));
+    assert!(manual[0].what.contains("put `a(` in its place"));
 }
 
 #[test]
@@ -154,6 +168,22 @@ fn an_editor_that_changed_all_line_endings_is_followed() {
     assert_eq!(now.manual, []);
     for at in ["Cargo.toml", "src/main.rs", ".gitignore"] {
         assert_eq!(now.text(at), before.text(at).unwrap().replace('\n', "\r\n"));
+    }
+}
+
+#[test]
+fn a_checkout_with_other_endings_is_taken_back_whole() {
+    for name in FIXTURES {
+        let app = fixture(name);
+        let (after, _) = app.added();
+        let crlf = |tree: &Tree| -> Tree {
+            let text = |text: &Text| Text::new(text.raw().replace("\r\n", "\n").replace('\n', "\r\n"));
+            tree.iter().map(|(path, now)| (path.clone(), text(now))).collect()
+        };
+        let now = crlf(&after);
+        let plan = undo(&now, &Lock::read(&now).unwrap().unwrap(), Some(&rust())).unwrap();
+        assert_eq!(plan.manual, [], "{name}");
+        assert!(now.with(&plan.changes) == crlf(&app.tree), "{name}");
     }
 }
 

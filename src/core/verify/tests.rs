@@ -60,9 +60,9 @@ fn what_was_just_added_is_clean() {
 
 #[test]
 fn files() {
-    let changed = Added::plain().replace("src/auth/csrf.rs", "use ", "use  ");
+    let changed = Added::plain().replace("src/auth/csrf.rs", "use ", "use\t");
     let line =
-        1 + changed.tree.text("src/auth/csrf.rs").unwrap().lines().position(|line| line.starts_with("use  ")).unwrap();
+        1 + changed.tree.text("src/auth/csrf.rs").unwrap().lines().position(|line| line.starts_with("use\t")).unwrap();
     one(&changed, Cause::FileChanged, &format!("src/auth/csrf.rs:{line}"));
     let longer = Added::plain().with(|added| {
         let text = added.tree.text("src/auth/csrf.rs").unwrap().to_owned();
@@ -77,6 +77,16 @@ fn files() {
 }
 
 #[test]
+fn a_checkout_with_other_endings_is_clean() {
+    let crlf = Added::plain().with(|added| {
+        added.tree =
+            added.tree.iter().map(|(path, text)| (path.clone(), Text::new(text.raw().replace('\n', "\r\n")))).collect();
+    });
+    assert_eq!(crlf.told(), []);
+    one(&crlf.replace("src/auth/csrf.rs", "use ", "use\t"), Cause::FileChanged, "src/auth/csrf.rs:4");
+}
+
+#[test]
 fn an_example_may_change() {
     let edited = Added::plain().replace("src/auth_example.rs", "\n", "\n// mine\n");
     assert_eq!(edited.told(), []);
@@ -85,7 +95,7 @@ fn an_example_may_change() {
 
 #[test]
 fn a_lock_edited_to_match() {
-    let changed = Added::plain().replace("src/auth/csrf.rs", "use ", "use  ").with(|added| {
+    let changed = Added::plain().replace("src/auth/csrf.rs", "use ", "use\t").with(|added| {
         let now = added.tree.text("src/auth/csrf.rs").unwrap().to_owned();
         let created =
             added.lock.layer[0].created.iter_mut().find(|created| created.path.as_str() == "src/auth/csrf.rs");
@@ -157,6 +167,7 @@ fn the_resolved_version_counts() {
     assert_eq!(locked(&["0.3.47"]), []);
     assert_eq!(locked(&["0.1.45", "0.3.50"]), [], "another line of versions is not ours");
     assert_eq!(locked(&["0.3.46"])[0].0, Cause::LibraryBelowFloor);
+    assert_eq!(locked(&["0.3.46", "0.4.0"])[0].0, Cause::LibraryBelowFloor);
     assert_eq!(locked(&[]), []);
 }
 

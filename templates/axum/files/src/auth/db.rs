@@ -62,8 +62,8 @@ impl Db {
             sqlx::query_scalar("SELECT COALESCE(MAX(version), 0) FROM auth_migrations")
                 .fetch_one(&mut *tx)
                 .await?;
-        for (version, sql) in MIGRATIONS.iter().filter(|(version, _)| *version > applied) {
-            sqlx::raw_sql(*sql).execute(&mut *tx).await?;
+        for &(version, sql) in MIGRATIONS.iter().filter(|(version, _)| *version > applied) {
+            sqlx::raw_sql(sql).execute(&mut *tx).await?;
             sqlx::query("INSERT INTO auth_migrations (version, applied_at) VALUES ($1, $2)")
                 .bind(version)
                 .bind(now())
