@@ -154,8 +154,13 @@ pub fn path_outside(name: &str, text: &str, app: &str) -> Result<Option<String>>
     }
     let toml = Toml::parse(text)?;
     let depth = app.split('/').filter(|part| !part.is_empty()).count();
-    let tables = ["dependencies", "dev-dependencies", "build-dependencies"];
-    let entries = tables.iter().filter_map(|table| toml.item(&[table])?.as_table_like()).flat_map(TableLike::iter);
+    let kinds = ["dependencies", "dev-dependencies", "build-dependencies"];
+    let below = |key| toml.item(&[key]).and_then(Item::as_table_like).into_iter().flat_map(TableLike::iter);
+    let targets = below("target").flat_map(|(_, target)| kinds.map(|kind| target.as_table_like()?.get(kind)));
+    let tables = kinds.map(|kind| toml.item(&[kind])).into_iter().chain(targets);
+    let tables =
+        tables.chain([toml.item(&["workspace", "dependencies"])]).chain(below("patch").map(|(_, item)| Some(item)));
+    let entries = tables.flatten().filter_map(Item::as_table_like).flat_map(TableLike::iter);
     let paths = entries.filter_map(|(_, item)| item.as_table_like()?.get("path")?.as_str());
     Ok(paths.filter(|path| leaves(path, depth)).map(str::to_owned).next())
 }
@@ -216,7 +221,11 @@ pub fn dependency(manifest: &str, wanted: &Dependency, tree: &Tree, workspace: &
     let root = workspace.manifest.as_ref().map(|text| Toml::parse(text.raw())).transpose()?;
     let key = cargo_toml::key(&toml, root.as_ref(), wanted, manifest)?;
     let written = cargo_toml::written(&toml, root.as_ref(), wanted, &key);
-    let version = lowest(&written).or_else(|| lowest(&wanted.version)).context("a pack's version is not a version")?;
+    // A range such as `>=0.7, <0.9` does not say which of its versions is in use; the lock file does.
+    let locked = workspace.lock.as_ref().map_or(Ok(vec![]), |lock| locked(lock, &wanted.name))?;
+    let resolved = locked.into_iter().filter(|version| admits(&written, version)).max();
+    let version = resolved.or_else(|| lowest(&written)).or_else(|| lowest(&wanted.version));
+    let version = version.context("a pack's version is not a version")?;
     Ok((key, cargo_toml::line_of_versions(&version)))
 }
 

@@ -1,5 +1,7 @@
 //! The plan that takes the top layer back: exactly where nothing changed since, entry by entry where something did.
 
+use std::ops::Range;
+
 use anyhow::Result;
 
 use super::{
@@ -72,13 +74,13 @@ fn restore(edited: &Edited, text: &str, after: &mut Tree) {
 }
 
 fn one_by_one(edited: &Edited, now: &str, manual: &mut Vec<Step>, language: Option<&Language>) -> Result<String> {
-    let source = edited.splice.iter().all(|made| made.entry.is_none());
-    let errors = |text: &str| language.filter(|_| source).map_or(Ok(0), |l| anchor::parse_errors(l, text));
+    let source = language.filter(|language| language.reads(&edited.path));
+    let errors = |text: &str| source.map_or(Ok(0), |language| anchor::parse_errors(language, text));
     let mut text = now.to_owned();
     for made in edited.splice.iter().rev() {
         let back = match &made.entry {
             Some(entry) => edit::toml::take_back(&text, made, entry).unwrap_or(None),
-            None => take_back_text(&text, made),
+            None => take_back_text(&text, made, &edited.splice),
         };
         match back {
             Some(back) if errors(&back)? <= errors(&text)? => text = back,
@@ -88,12 +90,48 @@ fn one_by_one(edited: &Edited, now: &str, manual: &mut Vec<Step>, language: Opti
     Ok(text)
 }
 
-/// Replaces the inserted text by what stood there, if it stands exactly once.
-fn take_back_text(text: &str, made: &Made) -> Option<String> {
-    let crlf = made.inserted.replace("\r\n", "\n").replace('\n', "\r\n");
+/// Replaces the inserted text by what stood there, if it stands exactly once, or where another edit says.
+fn take_back_text(text: &str, made: &Made, all: &[Made]) -> Option<String> {
+    let found = once(text, made).or_else(|| beside(text, made, all));
+    let (inserted, _) = found.filter(|(range, _)| is_whole(text, range))?;
+    // What was on one line does not show it, but what else was inserted may.
+    let crlf = all.iter().any(|other| once(text, other).is_some_and(|(_, crlf)| crlf));
+    let removed = if crlf { with_crlf(&made.removed) } else { made.removed.clone() };
+    Some(format!("{}{removed}{}", &text[..inserted.start], &text[inserted.end..]))
+}
+
+/// Where the inserted text stands if it does so once, in whichever line endings; and whether those became CRLF.
+fn once(text: &str, made: &Made) -> Option<(Range<usize>, bool)> {
     let lf = made.inserted.replace("\r\n", "\n");
-    let inserted = [&made.inserted, &lf, &crlf].into_iter().find(|form| text.matches(form.as_str()).count() == 1)?;
-    Some(text.replacen(inserted.as_str(), &made.removed, 1))
+    let forms = [made.inserted.clone(), with_crlf(&lf), lf];
+    let form = forms.iter().find(|form| text.matches(form.as_str()).count() == 1)?;
+    let start = text.find(form.as_str())?;
+    Some((start..start + form.len(), !made.inserted.contains("\r\n") && form.contains("\r\n")))
+}
+
+/// Where a text that stands more than once was put: as far from an edit that stands once as it was.
+fn beside(text: &str, made: &Made, all: &[Made]) -> Option<(Range<usize>, bool)> {
+    all.iter().filter(|other| *other != made).find_map(|other| {
+        let (there, crlf) = once(text, other)?;
+        let start = if other.at < made.at {
+            there.end + (made.at - other.at - other.inserted.len())
+        } else {
+            there.start.checked_sub(other.at - made.at)?
+        };
+        let range = start..start + made.inserted.len();
+        (text.get(range.clone())? == made.inserted).then_some((range, crlf))
+    })
+}
+
+/// Not a part of a longer word.
+fn is_whole(text: &str, range: &Range<usize>) -> bool {
+    let word = |c: char| c.is_alphanumeric() || c == '_';
+    let (first, last) = (text[range.clone()].starts_with(word), text[range.clone()].ends_with(word));
+    !(first && text[..range.start].ends_with(word)) && !(last && text[range.end..].starts_with(word))
+}
+
+fn with_crlf(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\n', "\r\n")
 }
 
 fn by_hand(edited: &Edited, made: &Made) -> Step {

@@ -64,7 +64,9 @@ fn whole_statement(language: &Language, source: &str, at: &Match, replaced: &[Sp
 /// Replacements make a statement shorter: if it was on several lines only for its length, it goes on one, where a
 /// formatter would put it.
 fn one_line(language: &Language, new: &str) -> Option<String> {
-    if !new.contains('\n') || new.contains(&language.comment) || new.contains("/*") {
+    // A line with half a string in it must stay as it is.
+    let whole = new.lines().all(|line| line.matches('"').count() % 2 == 0);
+    if !whole || !new.contains('\n') || new.contains(&language.comment) || new.contains("/*") {
         return None;
     }
     let mut joined = String::new();

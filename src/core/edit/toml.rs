@@ -163,7 +163,7 @@ impl<'t> Toml<'t> {
 pub fn take_back(text: &str, made: &Made, entry: &Entry) -> Result<Option<String>> {
     let toml = Toml::parse(text)?;
     let table: Vec<&str> = entry.table.split('.').collect();
-    let Some(key) = &entry.key else { return Ok(drop_header(&toml, &table)) };
+    let Some(key) = &entry.key else { return Ok(drop_header(&toml, &table, made)) };
     let Some(pair) = toml.pair(&table, key) else { return Ok(None) };
     if text[pair.value.clone()] != entry.value {
         return Ok(None);
@@ -181,14 +181,19 @@ pub fn take_back(text: &str, made: &Made, entry: &Entry) -> Result<Option<String
     Ok(alone.then(|| without_lines(text, start..end)))
 }
 
-fn drop_header(toml: &Toml<'_>, table: &[&str]) -> Option<String> {
-    if toml.table(table).is_some_and(|table| !table.is_empty()) {
+fn drop_header(toml: &Toml<'_>, table: &[&str], made: &Made) -> Option<String> {
+    // Tables with a header of their own, such as `[dependencies.x]`, do not need this one.
+    if !toml.pairs(table).is_empty() {
         return Some(toml.text.to_owned());
     }
     let start = line_start(toml.text, toml.header(table)?);
     let end = next_line(toml.text, start);
+    if toml.text[start..end].trim() != made.inserted.trim() {
+        return None;
+    }
     let gap = line_start(toml.text, start.saturating_sub(1));
-    let from = if toml.text[gap..start].trim().is_empty() { gap } else { start };
+    let ours = made.inserted.trim_end().contains('\n') && toml.text[gap..start].trim().is_empty();
+    let from = if ours { gap } else { start };
     Some(without_lines(toml.text, from..end))
 }
 

@@ -216,3 +216,20 @@ fn layers_come_off_one_at_a_time() {
     let end = after.with(&undo(&after, &rest, None).unwrap().changes);
     assert_eq!(end, Tree::default());
 }
+
+#[test]
+fn what_stands_more_than_once_is_found_beside_what_stands_once() {
+    let before = "fn main() {\n    serve(app());\n    log(app);\n}\n";
+    let at = before.find("    serve").unwrap();
+    let call = before.find("app()").unwrap();
+    let splices = vec![
+        edit::Splice { range: at..at, text: "    let app = app();\n".into(), entry: None },
+        edit::Splice { range: call..call + 5, text: "app".into(), entry: None },
+    ];
+    let (after, made) = edit::splice(before, splices);
+    let path = RelPath::new("src/main.rs").unwrap();
+    let edited = Edited { path, before: Some(String::new()), after: String::new(), splice: made };
+    let mut manual = vec![];
+    let back = one_by_one(&edited, &format!("// mine\n{after}"), &mut manual, None).unwrap();
+    assert_eq!((back, manual), (format!("// mine\n{before}"), vec![]));
+}
