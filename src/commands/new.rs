@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{
     Context,
     make::{self, Made},
-    target::Target,
+    target::{self, Target},
 };
 use crate::{
     cli::Making,
@@ -88,6 +88,11 @@ fn package_name(name: &str) -> Result<(), Problem> {
 }
 
 fn vacant(dir: &std::path::Path) -> Result<()> {
+    if let Some(root) = target::workspace_above(dir)? {
+        let what = format!("`{}` is inside the workspace `{}`, which does not list it", dir.display(), root.display());
+        let fix = "name a folder outside, or exclude it in the workspace's manifest first";
+        return Err(Problem::problem(what, fix).into());
+    }
     if fresh::vacant(dir)? {
         return Ok(());
     }

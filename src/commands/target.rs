@@ -159,7 +159,12 @@ pub fn read(context: &Context, place: &Where, path: &str, pack: Option<&Pack>) -
     let base = open(context, &root)?;
     let inside = app.strip_prefix(base.root()).or_else(|_| app.strip_prefix(&root)).unwrap_or(Path::new(""));
     let app = inside.to_string_lossy().replace('\\', "/");
-    let (tree, _) = Disk::open(&root.join(inside))?.tree(&reads(pack)?, &writes(&context.packs)?)?;
+    let always = writes(&context.packs)?;
+    let (tree, unread) = Disk::open(&root.join(inside))?.tree(&reads(pack)?, &always)?;
+    if let Some(file) = unread.iter().find(|file| always.iter().any(|path| path.as_str() == file.path)) {
+        let what = format!("`{}` would have to be edited and cannot be: {}", file.path, file.why);
+        return Err(Problem::problem(what, "make it a UTF-8 text file, or move it away, then run the command again").into());
+    }
     let lock = text(&base, "Cargo.lock")?;
     let shown = if path == "." { String::new() } else { path.to_owned() };
     Ok(Target { base, app, shown, tree, workspace: Workspace { lock, ..workspace } })
@@ -194,6 +199,26 @@ pub fn text(disk: &Disk, path: &str) -> Result<Option<Text>> {
 fn absolute(dir: &Path) -> Result<PathBuf> {
     // Opening says what is wrong with a folder that is not there.
     Ok(std::path::absolute(Disk::open(dir)?.root())?)
+}
+
+/// Whether a package manager would take a new folder for a member of a workspace that does not list it.
+///
+/// # Errors
+/// When a folder above cannot be read.
+pub fn workspace_above(dir: &Path) -> Result<Option<PathBuf>> {
+    let dir = std::path::absolute(dir)?;
+    let there = dir.ancestors().skip(1).find(|dir| Disk::open(dir).is_ok());
+    let Some(parent) = there else { return Ok(None) };
+    let member = dir.strip_prefix(parent).unwrap_or(Path::new(""));
+    for root in parent.ancestors() {
+        let Ok(disk) = Disk::open(root) else { continue };
+        let Ok(Some(found)) = text(&disk, "Cargo.toml") else { continue };
+        let inside = parent.strip_prefix(root).unwrap_or(Path::new("")).join(member);
+        if manifest::is_workspace("Cargo.toml", found.raw(), &inside.to_string_lossy().replace('\\', "/")) {
+            return Ok(Some(root.to_owned()));
+        }
+    }
+    Ok(None)
 }
 
 /// The workspace root that a folder is a member of: its path, and its manifest.

@@ -126,8 +126,9 @@ fn beside(text: &str, made: &Made, all: &[Made]) -> Option<(Range<usize>, bool)>
 /// Not a part of a longer word.
 fn is_whole(text: &str, range: &Range<usize>) -> bool {
     let word = |c: char| c.is_alphanumeric() || c == '_';
-    let (first, last) = (text[range.clone()].starts_with(word), text[range.clone()].ends_with(word));
-    !(first && text[..range.start].ends_with(word)) && !(last && text[range.end..].starts_with(word))
+    let begun = text[range.clone()].starts_with(word) && text[..range.start].ends_with(word);
+    let goes_on = text[range.clone()].ends_with(word) && text[range.end..].starts_with(word);
+    !begun && !goes_on
 }
 
 fn with_crlf(text: &str) -> String {

@@ -91,3 +91,12 @@ fn secrets_are_fresh_and_never_written() {
     let example = crate::common::read(&project.dir, "x/.env.example");
     assert!(example.contains("\nAUTH_SECRET=\n") && !project.dir.join("x/.env").exists(), "{example}");
 }
+
+#[test]
+fn new_stays_out_of_a_workspace_that_does_not_list_it() {
+    let project = fixture("workspace");
+    let before = tree(&project.dir);
+    let args = ["new", "crates/extra", "--stack", "axum", "--yes", "--no-check"];
+    assert!(run(&project.dir, &args).exits(1).err.contains("inside the workspace"));
+    assert_eq!(tree(&project.dir), before);
+}
