@@ -163,7 +163,9 @@ pub fn read(context: &Context, place: &Where, path: &str, pack: Option<&Pack>) -
     let (tree, unread) = Disk::open(&root.join(inside))?.tree(&reads(pack)?, &always)?;
     if let Some(file) = unread.iter().find(|file| always.iter().any(|path| path.as_str() == file.path)) {
         let what = format!("`{}` would have to be edited and cannot be: {}", file.path, file.why);
-        return Err(Problem::problem(what, "make it a UTF-8 text file, or move it away, then run the command again").into());
+        return Err(
+            Problem::problem(what, "make it a UTF-8 text file, or move it away, then run the command again").into()
+        );
     }
     let lock = text(&base, "Cargo.lock")?;
     let shown = if path == "." { String::new() } else { path.to_owned() };
