@@ -107,6 +107,7 @@ impl App {
     }
 
     async fn costing(cost: Cost, changes: &[(&'static str, &str)]) -> Self {
+        LazyLock::force(&storage::LISTENER);
         let folder = temporary_folder();
         let mut variables = variables(&folder);
         variables.extend(changes.iter().map(|(name, value)| (*name, (*value).to_owned())));

@@ -64,12 +64,14 @@ async fn pwd_04_no_rules_about_kinds_of_characters() {
     let app = App::new().await;
     let password = "qhzvkwmxjrbtdnplgfyc";
     assert_eq!(app.browser().register(ANN, password).await.status, 202);
-    for guessable in ["monday tuesday wednesday", "mnbvcxz mnbvcxz mnbvcxz", "pinkpinkpinkpinkpinkpink", "2468-2468-2468-2468","June 1987 June 1987 June 1987", "quietquietquietquiet"] {
-        eprintln!("CAND {guessable} {}", rejected(&app, guessable).await);
+    let start = std::time::Instant::now();
+    for guessable in ["mnbvcxz mnbvcxz mnbvcxz", "2468-2468-2468-2468", &"quiet".repeat(40)] {
+        assert_eq!(rejected(&app, guessable).await, "password_guessable", "{guessable}");
     }
-    let t=std::time::Instant::now();
-    let long: String = (0..100).map(|n| char::from(b'!' + (n * 37 % 90) as u8)).collect();
-    eprintln!("CAND {} {:?}", rejected(&app, &long).await, t.elapsed());
+    // A weak beginning does not spoil a strong end.
+    let long = format!("{}{password}", "quiet".repeat(20));
+    assert_eq!(app.browser().register(BOB, &long).await.status, 202);
+    assert!(start.elapsed().as_secs() < 20, "estimating a long password is bounded");
 }
 
 #[tokio::test]

@@ -3,6 +3,10 @@ use std::sync::{Arc, Mutex};
 use super::*;
 use crate::auth::mail;
 
+/// Interested in every event for as long as the tests run. tracing remembers for each place in the code whether anybody
+/// wants its events; without this, a test that captures nothing could settle that for one that does.
+pub static LISTENER: LazyLock<tracing::Dispatch> = LazyLock::new(|| tracing::Dispatch::new(Log::default()));
+
 /// What tracing events said, at every level.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<String>>);
@@ -10,6 +14,7 @@ struct Log(Arc<Mutex<String>>);
 impl Log {
     /// Collects what the current thread logs, until the guard goes.
     fn capture() -> (Self, tracing::subscriber::DefaultGuard) {
+        LazyLock::force(&LISTENER);
         let log = Self::default();
         let guard = tracing::subscriber::set_default(log.clone());
         (log, guard)
