@@ -80,7 +80,7 @@ fn one_by_one(edited: &Edited, now: &str, manual: &mut Vec<Step>, language: Opti
     for made in edited.splice.iter().rev() {
         let back = match &made.entry {
             Some(entry) => edit::toml::take_back(&text, made, entry).unwrap_or(None),
-            None => take_back_text(&text, made, &edited.splice),
+            None => take_back_text(&text, made, &edited.splice).or_else(|| take_back_lines(&text, made)),
         };
         match back {
             Some(back) if errors(&back)? <= errors(&text)? => text = back,
@@ -98,6 +98,17 @@ fn take_back_text(text: &str, made: &Made, all: &[Made]) -> Option<String> {
     let crlf = all.iter().any(|other| once(text, other).is_some_and(|(_, crlf)| crlf));
     let removed = if crlf { with_crlf(&made.removed) } else { made.removed.clone() };
     Some(format!("{}{removed}{}", &text[..inserted.start], &text[inserted.end..]))
+}
+
+/// Takes out inserted lines one by one, where the user put something between them.
+fn take_back_lines(text: &str, made: &Made) -> Option<String> {
+    let wanted: Vec<&str> = made.inserted.lines().filter(|line| !line.trim().is_empty()).collect();
+    let once = |line: &&str| text.lines().filter(|have| have == line).count() == 1;
+    if !made.removed.is_empty() || wanted.is_empty() || !wanted.iter().all(once) {
+        return None;
+    }
+    let kept = text.split_inclusive('\n').filter(|line| !wanted.contains(&line.trim_end_matches(['\r', '\n'])));
+    Some(kept.collect())
 }
 
 /// Where the inserted text stands if it does so once, in whichever line endings; and whether those became CRLF.

@@ -56,8 +56,8 @@ fn what_is_served_by_itself_becomes_a_name() {
     let plan = app.plan().unwrap();
     let expected = "fn main() {
     let listener = bind().await;
-    let auth = auth::start(&listener).await;
     let app = router().merge(auth_example::routes());
+    let auth = auth::start(&listener).await;
     let app = auth.attach(app);
     axum::serve(listener, app).await
 }
