@@ -41,7 +41,10 @@ pub struct Args {
 /// When an answer is missing (exit 2), the folder is not empty (exit 1), or a later step fails.
 pub fn run(context: &Context, args: &Args) -> Result<()> {
     let dir = args.dir.as_ref().ok_or_else(|| {
-        Problem::usage("the folder to create was not given: DIR", "name it, as in `authwright new app --stack axum`")
+        Problem::usage(
+            "the folder to create was not given: DIR",
+            "name it, as in `authwright new app --stack ID`; `authwright list` has the IDs",
+        )
     })?;
     let pack = stack(context, args)?;
     package_name(&args.name)?;
