@@ -144,6 +144,8 @@ impl Settings {
         if !is_development(&real)? {
             return Self::read(&real, listener);
         }
+        // Before a file is written: development is refused away from this machine.
+        Profile::new(true, listener)?;
         let file = development_file(Path::new(".env"), &real)?;
         let settings = Self::read(
             &|name: &str| real(name).or_else(|| file.get(name).cloned()),
