@@ -35,7 +35,7 @@ fn run(args: Vec<std::ffi::OsString>) -> Result<u8> {
     let packs = Pack::all()?;
     let cli = cli::parse(&packs, args)?;
     let ui = Ui::new(cli.output.json, cli.output.quiet, cli.output.color, may_ask(&cli));
-    let context = Context { ui, packs, interrupt: Interrupt::install()? };
+    let context = Context { ui, packs, interrupt: Interrupt::install()?, writes: writes(&cli) };
     match &cli.command {
         Command::New(args) => new::run(&context, args)?,
         Command::Add(args) => add::run(&context, args)?,
@@ -47,6 +47,16 @@ fn run(args: Vec<std::ffi::OsString>) -> Result<u8> {
         Command::Secret(args) => secret::run(&context, args)?,
     }
     Ok(0)
+}
+
+fn writes(cli: &Cli) -> bool {
+    match &cli.command {
+        Command::New(args) => !args.making.dry_run,
+        Command::Add(args) => !args.making.dry_run,
+        Command::Undo(args) => !args.dry_run,
+        Command::Check(_) => true,
+        Command::Detect(_) | Command::Verify(_) | Command::List(_) | Command::Secret(_) => false,
+    }
 }
 
 /// Whether the command line leaves anything to ask.

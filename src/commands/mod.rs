@@ -22,4 +22,6 @@ pub struct Context {
     pub ui: Ui,
     pub packs: Vec<Pack>,
     pub interrupt: Interrupt,
+    /// The command may write into the project, so it brings an interrupted run to its end first.
+    pub writes: bool,
 }

@@ -64,6 +64,16 @@ pub fn detect(context: &Context, dir: &Path) -> Result<Detection> {
 /// Opens a folder and brings an interrupted run in it to its end first.
 fn open(context: &Context, dir: &Path) -> Result<Disk> {
     let disk = Disk::open(dir)?;
+    if !context.writes {
+        let journal = RelPath::new(crate::shell::apply::JOURNAL)?;
+        if disk.exists(&journal)? {
+            let what = format!("`{journal}` is there: a run was interrupted, or it came with the repository");
+            let fix =
+                "run `authwright check` to bring the run to its end; delete the folder if it is in version control";
+            return Err(Problem::problem(what, fix).into());
+        }
+        return Ok(disk);
+    }
     if let Some(message) = crate::shell::apply::recover(&disk)? {
         context.ui.warn(&message);
     }

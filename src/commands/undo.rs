@@ -10,7 +10,7 @@ use crate::{
         lock::Lock,
         patch,
         problem::Problem,
-        project::{Change, Plan, Step},
+        project::{Change, Plan, RelPath, Step},
         undo,
     },
     shell::{
@@ -45,8 +45,9 @@ pub struct Args {
 /// When there is no lock, the user says no, or a file changed since it was read.
 pub fn run(context: &Context, args: &Args) -> Result<()> {
     let (target, lock) = target::locked(context, &args.place)?;
+    rendered(context, &lock)?;
     let plan = plan(context, &target, lock, args.all)?;
-    let (derived, kept) = derived(&target)?;
+    let (derived, kept) = derived(context, &target)?;
     if let Some(to) = &args.patch {
         make::write_patch(context, to, &plan.changes, &target.shown)?;
     }
@@ -63,7 +64,8 @@ pub fn run(context: &Context, args: &Args) -> Result<()> {
     for line in kept {
         context.ui.warn(&line);
     }
-    context.ui.say(&format!("\n{} the files are as they were; tables in a database stay", paint(GOOD, "done")));
+    let state = if plan.manual.is_empty() { "the files are as they were" } else { "what is left to you stands above" };
+    context.ui.say(&format!("\n{} {state}; tables in a database stay", paint(GOOD, "done")));
     report(context, args, &target, &plan, "undone")
 }
 
@@ -82,10 +84,27 @@ fn plan(context: &Context, target: &target::Target, mut lock: Lock, all: bool) -
     Ok(Plan { changes: target.tree.difference(&tree), manual })
 }
 
+/// A lock that names other files than its pack renders was edited, and must not have them deleted.
+fn rendered(context: &Context, lock: &Lock) -> Result<(), Problem> {
+    for layer in &lock.layer {
+        let Some(pack) = context.packs.iter().find(|pack| pack.manifest.id == layer.pack) else { continue };
+        let renders = |path: &RelPath| pack.files.iter().any(|(file, _)| file == path.as_str());
+        if let Some(created) = layer.created.iter().find(|created| !renders(&created.path)) {
+            let what = format!("the lock records `{}`, which pack `{}` does not render", created.path, layer.pack);
+            return Err(Problem::problem(what, "restore the lock from version control, then run the command again"));
+        }
+    }
+    Ok(())
+}
+
 /// The package manager's files as they were, where nobody changed them since; and words about those that stay.
-fn derived(target: &target::Target) -> Result<(Vec<Change>, Vec<String>)> {
+fn derived(context: &Context, target: &target::Target) -> Result<(Vec<Change>, Vec<String>)> {
     let (mut changes, mut kept) = (vec![], vec![]);
-    for file in Proof::read(&target.tree)?.map(|proof| proof.derived).unwrap_or_default() {
+    let known = |path: &RelPath| {
+        context.packs.iter().any(|pack| pack.manifest.check.derived.iter().any(|d| d == path.as_str()))
+    };
+    let recorded = Proof::read(&target.tree)?.map(|proof| proof.derived).unwrap_or_default();
+    for file in recorded.into_iter().filter(|file| known(&file.path)) {
         let Some(now) = target::text(&target.base, file.path.as_str())? else { continue };
         match file.before(&now) {
             Ok(before) => changes.push(Change { path: file.path, before: Some(now), after: before }),

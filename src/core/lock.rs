@@ -90,6 +90,11 @@ impl Lock {
             return Err(Problem::problem(format!("{PATH}: schema {schema} is not known to this version"), fix).into());
         }
         let lock: Self = toml::from_str(text).map_err(unread)?;
+        let modules = lock.modules();
+        if modules.is_empty() || modules.iter().enumerate().any(|(at, module)| modules[..at].contains(module)) {
+            let what = format!("{PATH}: it records no module, or one twice; it was not written so");
+            return Err(Problem::problem(what, fix).into());
+        }
         Ok(Some(lock))
     }
 

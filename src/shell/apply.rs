@@ -23,7 +23,7 @@ use crate::core::{
     project::{Change, RelPath, Text, sha256},
 };
 
-pub(super) const JOURNAL: &str = ".authwright-journal";
+pub const JOURNAL: &str = ".authwright-journal";
 const NEW: &str = ".authwright-journal/ready.new";
 const READY: &str = ".authwright-journal/ready";
 const DONE: &str = ".authwright-journal/done";

@@ -60,12 +60,21 @@ fn read(item: &Item) -> Existing {
 pub fn replaced(toml: &Toml<'_>, workspace: Option<&Toml<'_>>, table: &str, key: &str, name: &str) -> Option<String> {
     let inherited = workspace.and_then(|root| root.item(&["workspace", "dependencies", key]));
     for item in toml.item(&[table, key]).into_iter().chain(inherited) {
-        let Some(entry) = item.as_table_like() else { continue };
-        let other = entry.get("package").and_then(Item::as_str).filter(|package| *package != name);
+        let Some(entry) = item.as_table_like() else {
+            if key != name {
+                return Some(format!("the package `{key}`"));
+            }
+            continue;
+        };
+        let inherits = entry.contains_key("workspace");
+        let package = entry.get("package").and_then(Item::as_str).or((!inherits).then_some(key));
+        let other = package.filter(|package| *package != name);
         if let Some(package) = other {
             return Some(format!("package = \"{package}\""));
         }
-        if let Some(source) = ["path", "git", "registry"].into_iter().find(|source| entry.contains_key(source)) {
+        if let Some(source) =
+            ["path", "git", "registry", "registry-index"].into_iter().find(|source| entry.contains_key(source))
+        {
             return Some(format!("its own `{source}`"));
         }
     }

@@ -91,10 +91,10 @@ pub fn spawn_purge(db: &Db) {
     let db = db.clone();
     tokio::spawn(async move {
         loop {
+            tokio::time::sleep(PURGE_EVERY).await;
             if let Err(error) = db.purge().await {
                 tracing::warn!(target: "auth", %error, "expired rows were not removed");
             }
-            tokio::time::sleep(PURGE_EVERY).await;
         }
     });
 }

@@ -23,7 +23,7 @@ pub fn router() -> Router {
         .route("/auth/password", post(password::change))
         .route("/auth/password/forgot", post(password::forgot))
         .route("/auth/password/reset", get(password::show_reset).post(password::reset))
-        .layer(from_fn(harden))
+        .route_layer(from_fn(harden))
 }
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

@@ -160,7 +160,10 @@ impl SessionStore for Store {
         let Some((user, last_seen)) = self.find(id).await.map_err(backend)? else {
             return Ok(None);
         };
-        self.touch(id, last_seen).await.map_err(backend)?;
+        // Another writer may hold the database. Not noting the visit only ends an idle session sooner.
+        if let Err(error) = self.touch(id, last_seen).await {
+            tracing::warn!(target: "auth", %error, "a visit was not noted");
+        }
         let expiry_date =
             OffsetDateTime::from_unix_timestamp(user.expires_at).map_err(|e| Error::Decode(e.to_string()))?;
         let user = serde_json::to_value(user).map_err(|e| Error::Decode(e.to_string()))?;
