@@ -72,3 +72,19 @@ fn undo_says_what_stays() {
     let said = run(&project.dir, &["undo", "--yes"]).exits(0).err;
     assert!(said.contains("tables"), "{said}");
 }
+
+#[test]
+fn a_lock_cannot_have_other_files_deleted() {
+    let project = fixture("plain");
+    run(&project.dir, &["add", "--yes", "--no-check"]).exits(0);
+    let readme = "mine\n";
+    fs::write(project.dir.join("NOTES.md"), readme).unwrap();
+    let hash = {
+        use sha2::Digest as _;
+        sha2::Sha256::digest(readme).iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
+    };
+    let created = format!("[[layer.created]]\npath = \"NOTES.md\"\nsha256 = \"{hash}\"\n\n[[layer.edited]]");
+    replace(&project.dir, ".authwright/lock.toml", "[[layer.edited]]", &created);
+    assert!(run(&project.dir, &["undo", "--yes"]).exits(1).err.contains("NOTES.md"));
+    assert!(project.dir.join("NOTES.md").exists());
+}

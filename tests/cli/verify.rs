@@ -135,3 +135,31 @@ fn the_example_is_the_users() {
     replace(&project.dir, "src/main.rs", "    let app = app.merge(auth_example::routes());\n", "");
     run(&project.dir, &["verify"]).exits(0);
 }
+
+#[test]
+fn a_lock_that_records_nothing() {
+    let project = added();
+    fs::write(project.dir.join(".authwright/lock.toml"), "schema = 1\nlayer = []\n").unwrap();
+    assert!(run(&project.dir, &["verify"]).exits(1).err.contains("records no module"));
+}
+
+#[test]
+fn a_module_that_is_compiled_only_sometimes() {
+    for attribute in ["#[cfg(any())]", "#[path = \"other/mod.rs\"]"] {
+        let project = added();
+        replace(&project.dir, "src/main.rs", "mod auth;", &format!("{attribute}\nmod auth;"));
+        drifts(&project, "wiring-missing", "src/main.rs");
+    }
+}
+
+#[test]
+fn a_journal_is_reported_and_left_alone() {
+    let project = added();
+    let journal = project.dir.join(".authwright-journal");
+    fs::create_dir(&journal).unwrap();
+    fs::write(journal.join("ready"), "{}").unwrap();
+    for args in [&["verify"][..], &["detect"], &["add", "--dry-run"]] {
+        assert!(run(&project.dir, args).exits(1).err.contains(".authwright-journal"), "{args:?}");
+    }
+    assert!(journal.join("ready").exists());
+}
