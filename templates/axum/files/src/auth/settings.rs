@@ -369,9 +369,17 @@ fn database_url(var: Lookup<'_>, default: Option<&str>) -> Result<String, StartE
     }
     if default.is_some() {
         let folder = Path::new(path).parent().filter(|p| !p.as_os_str().is_empty());
-        folder.map_or(Ok(()), std::fs::create_dir_all)?;
+        folder.map_or(Ok(()), private_folder)?;
     }
     Ok(url)
+}
+
+/// A folder that only its owner can look into: accounts and mailed links are in it.
+fn private_folder(path: &Path) -> io::Result<()> {
+    let mut folder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
+    folder.recursive(true).create(path)
 }
 
 /// TLS, or a relay on this machine (ASVS 12.3.1).
