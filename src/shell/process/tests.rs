@@ -79,7 +79,7 @@ fn a_daemon_is_ended_too() {
 #[test]
 fn a_timeout_ends_the_whole_group_even_if_it_will_not_listen() {
     let stubborn = format!("import signal; signal.signal(15, signal.SIG_IGN); {SPAWN} time.sleep(300)");
-    let (ended, child) = python(&stubborn, Duration::from_millis(500), &Interrupt::default());
+    let (ended, child) = python(&stubborn, Duration::from_secs(5), &Interrupt::default());
     assert!(matches!(ended, Ended::TimedOut), "{ended:?}");
     assert!(is_gone(&child), "{child}");
 }
@@ -90,11 +90,11 @@ fn an_interrupt_ends_it_at_once() {
     let from_elsewhere = interrupt.clone();
     let started = Instant::now();
     thread::spawn(move || {
-        thread::sleep(Duration::from_millis(500));
+        thread::sleep(Duration::from_secs(3));
         from_elsewhere.set();
     });
     let (ended, child) = python(&format!("{SPAWN} time.sleep(300)"), Duration::from_mins(1), &interrupt);
     assert!(matches!(ended, Ended::Interrupted), "{ended:?}");
     assert!(is_gone(&child), "{child}");
-    assert!(started.elapsed() < Duration::from_secs(10));
+    assert!(started.elapsed() < Duration::from_secs(30));
 }
