@@ -65,7 +65,7 @@ pub fn detect(context: &Context, dir: &Path) -> Result<Detection> {
 fn open(context: &Context, dir: &Path) -> Result<Disk> {
     let disk = Disk::open(dir)?;
     if !context.writes {
-        let journal = RelPath::new(crate::shell::apply::JOURNAL)?;
+        let journal = RelPath::new(crate::shell::journal::JOURNAL)?;
         if disk.exists(&journal)? {
             let what = format!("`{journal}` is there: a run was interrupted, or it came with the repository");
             let fix =

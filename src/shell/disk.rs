@@ -36,7 +36,7 @@ const NOT_SOURCE: &[&str] = &[
     ".nuxt",
     ".svelte-kit",
     ".gradle",
-    super::apply::JOURNAL,
+    super::journal::JOURNAL,
 ];
 /// Output or dependencies at the top of a package, but a fair name for a module below `src`.
 const NOT_SOURCE_OUTSIDE_SRC: &[&str] = &["target", "vendor", "dist", "build", "out", "coverage"];

@@ -12,6 +12,7 @@ pub mod check;
 pub mod confine;
 pub mod disk;
 pub mod fresh;
+pub mod journal;
 mod process;
 mod scratch;
 pub mod ui;

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use ignore::{DirEntry, WalkBuilder};
 use tempfile::TempDir;
 
-use super::{Interrupt, apply::JOURNAL, disk::inside_repository};
+use super::{Interrupt, disk::inside_repository, journal::JOURNAL};
 use crate::core::project::Change;
 
 const PREFIX: &str = "scratch-";

@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::*;
+use crate::core::project::Text;
 
 type Snapshot = BTreeMap<String, (u32, Option<Vec<u8>>)>;
 
