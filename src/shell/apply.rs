@@ -83,10 +83,19 @@ fn recover_with(disk: &Disk, before_step: BeforeStep) -> anyhow::Result<Option<S
 }
 
 /// The lock is on the project folder itself, so nothing has to be created or left behind.
-fn lock(disk: &Disk) -> anyhow::Result<OwnedFd> {
+struct Locked(OwnedFd);
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        // Closing is not enough: a child process that is just being started may hold a copy.
+        _ = rustix::fs::flock(&self.0, FlockOperation::Unlock);
+    }
+}
+
+fn lock(disk: &Disk) -> anyhow::Result<Locked> {
     let folder = open_folder(disk, ".").context("cannot open the project folder")?;
     match rustix::fs::flock(&folder, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(folder),
+        Ok(()) => Ok(Locked(folder)),
         Err(rustix::io::Errno::WOULDBLOCK) => Err(Problem::problem(
             format!("another authwright is writing here\n  {}", disk.root().display()),
             "wait until it has ended, then run this again",

@@ -337,3 +337,14 @@ fn a_read_only_subfolder_is_rolled_back() {
     assert_eq!(result.unwrap_err().to_string(), "permission denied");
     assert_eq!(snapshot(disk.root()), old);
 }
+
+#[test]
+fn the_lock_ends_with_the_run_also_where_a_child_has_a_copy_of_it() {
+    let (_keep, disk) = project();
+    let held = lock(&disk).unwrap();
+    let copy = held.0.try_clone().unwrap();
+    assert!(lock(&disk).is_err());
+    drop(held);
+    lock(&disk).unwrap();
+    drop(copy);
+}
