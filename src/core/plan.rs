@@ -346,12 +346,16 @@ impl Work {
     fn finish(mut self, input: &Input<'_>, facts: &Facts) -> Result<Plan> {
         let mut lock = Lock::read(input.tree)?.unwrap_or_default();
         let keep = |name: &str| facts.get(name).map(|value| (name.to_owned(), value.clone()));
+        // Sorted, as they are read back, so that a lock that is read and written again is the same.
+        let mut facts: Facts = ["project", "dep"].into_iter().filter_map(keep).collect();
+        facts.values_mut().for_each(Value::sort_all_objects);
+        facts.sort_keys();
         lock.layer.push(Layer {
             pack: input.pack.manifest.id.clone(),
             pack_version: input.pack.manifest.version.clone(),
             modules: input.answers.modules.clone(),
             answers: input.answers.options.clone(),
-            facts: ["project", "dep"].into_iter().filter_map(keep).collect(),
+            facts,
             created: self.created,
             edited: self.edited,
             manual: self.manual.clone(),
