@@ -157,6 +157,7 @@ pub struct Var {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FileRule {
+    /// A file, or with `/**` at its end every file below a folder.
     pub path: String,
     #[serde(default)]
     pub when: Option<String>,
@@ -352,9 +353,19 @@ impl Pack {
         self.manifest.detect.update.replace("{}", name)
     }
 
+    /// The first rule that names the file or a folder that it is in.
     #[must_use]
     pub fn file_rule(&self, path: &str) -> Option<&FileRule> {
-        self.manifest.file.iter().find(|rule| rule.path == path)
+        self.manifest.file.iter().find(|rule| rule.names(path))
+    }
+}
+
+impl FileRule {
+    fn names(&self, path: &str) -> bool {
+        match self.path.strip_suffix("**") {
+            Some(folder) => folder.ends_with('/') && path.starts_with(folder),
+            None => self.path == path,
+        }
     }
 }
 

@@ -1,0 +1,102 @@
+//! What the pages say. Nothing that a request holds is repeated, so a link cannot put words into
+//! this site's mouth.
+
+use super::form::Kind;
+use crate::auth::{problem::Problem, settings::Settings};
+
+pub const NOWHERE: (&str, &str) =
+    ("There is no such page", "Check the address. If you followed a link, go back and try another.");
+
+/// The field that a problem is about.
+pub fn kind_of(problem: &Problem) -> Option<Kind> {
+    match problem.code() {
+        "email_invalid" => Some(Kind::Email),
+        "password_required" | "invalid_credentials" => Some(Kind::Password),
+        code if code.starts_with("password_") => Some(Kind::NewPassword),
+        _ => None,
+    }
+}
+
+/// The title of a page about a problem.
+pub fn title(problem: &Problem) -> &'static str {
+    match problem.code() {
+        "token_invalid" => "This link does not work any more",
+        "too_many_requests" => "Too many attempts",
+        "foreign_request" => "The request was stopped",
+        "unavailable" => "This does not work right now",
+        _ => "That did not work",
+    }
+}
+
+/// What happened and what to do about it.
+pub fn advice(problem: &Problem, settings: &Settings) -> String {
+    match problem.code() {
+        "email_invalid" => "Enter an e-mail address like name@example.com.".to_owned(),
+        "password_too_short" => {
+            let min = settings.policy.password_min;
+            format!("Choose a longer password: at least {min} characters.")
+        }
+        "password_too_long" => "Choose a shorter password: at most 256 characters.".to_owned(),
+        "password_common" => "Choose another password: this one is on lists that attackers try first.".to_owned(),
+        "password_contextual" => {
+            "Choose another password: this one is made of your e-mail address or of this site’s name.".to_owned()
+        }
+        "password_guessable" => {
+            "Choose another password: this one follows a pattern that is easy to guess. Some unrelated words work well."
+                .to_owned()
+        }
+        "password_required" => "Enter the password that you chose when you signed up.".to_owned(),
+        "invalid_credentials" => "Check the address and the password, and try again.".to_owned(),
+        "email_unverified" => "Confirm your address first: open the link in the mail that we sent you.".to_owned(),
+        "token_invalid" => "It was used before, or it has expired. Ask for a new mail.".to_owned(),
+        "foreign_request" => {
+            "It did not come from a page of this site. Open the page again and repeat what you did.".to_owned()
+        }
+        "too_many_requests" => {
+            let wait = problem.retry_after().map_or_else(|| "a while".to_owned(), duration);
+            format!("There were too many attempts. Wait {wait}, then try again.")
+        }
+        "unavailable" => "Nothing was changed. Try again in a few minutes.".to_owned(),
+        "body_too_large" => "What you sent is too long. Go back and shorten it.".to_owned(),
+        "invalid_fields" | "malformed_request" => {
+            "What was sent cannot be read. Go back, fill in every field and try again.".to_owned()
+        }
+        _ => problem.title().to_owned(),
+    }
+}
+
+/// What an empty field asks for.
+pub const fn empty(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Email => "Enter your e-mail address.",
+        Kind::Password => "Enter your password.",
+        Kind::NewPassword => "Enter a new password.",
+    }
+}
+
+pub fn password_rules(settings: &Settings) -> String {
+    let min = settings.policy.password_min;
+    format!("At least {min} characters. Any will do, spaces too: a few unrelated words, or what a password manager makes.")
+}
+
+/// What a page says after something was done, by the code in its address.
+pub fn done(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "signed-out" => "You are signed out.",
+        "sign-in-again" => "Sign in, then do it again: what you sent was not saved.",
+        "address-confirmed" => "Your address is confirmed.",
+        "password-changed" => "Your password is changed. Every other device is signed out.",
+        _ => return None,
+    })
+}
+
+/// A waiting time as people say it, rounded up.
+fn duration(seconds: i64) -> String {
+    let (count, unit) = match seconds {
+        ..=90 => (seconds, "second"),
+        91..=5_400 => ((seconds + 59) / 60, "minute"),
+        _ => ((seconds + 3_599) / 3_600, "hour"),
+    };
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {unit}{plural}")
+}
