@@ -24,6 +24,7 @@ mod cookies;
 mod csrf;
 mod db;
 mod email;
+mod email_change;
 mod input;
 mod mail;
 mod operator;
@@ -32,8 +33,10 @@ mod pages;
 [%- endif %]
 mod password;
 mod passwords;
+mod personal;
 mod problem;
 mod routes;
+mod sessions;
 mod settings;
 mod sign_in;
 mod store;
@@ -55,7 +58,7 @@ use [= import.tower_sessions =]::{SessionManagerLayer, cookie::SameSite};
 
 pub use problem::Problem;
 pub use settings::{Settings, StartError};
-pub use user::{MaybeUser, User};
+pub use user::{FreshUser, MaybeUser, User};
 
 /// The running module: cheap to clone, shared by every request.
 #[derive(Clone)]

@@ -7,8 +7,10 @@
 
 mod accounts;
 mod boundary;
+mod database;
 mod logins;
 mod passwords;
+mod self_service;
 mod sessions;
 mod settings;
 mod storage;
@@ -36,6 +38,7 @@ use [= import.tower_sessions =]::session::Id;
 
 use super::{
     Auth, User,
+    db::Database,
     passwords::{Cost, Password},
     settings::{Outbox, Settings, StartError},
     tokens,
@@ -66,7 +69,8 @@ struct App {
     folder: PathBuf,
     /// One connection for all that tests do to the database: SQLite does not always notice at once
     /// that another one has changed the schema.
-    admin: tokio::sync::Mutex<sqlx::pool::PoolConnection<sqlx::Sqlite>>,
+    admin: tokio::sync::Mutex<sqlx::pool::PoolConnection<Database>>,
+    _database: database::Place,
 }
 
 impl Drop for App {
@@ -75,14 +79,14 @@ impl Drop for App {
     }
 }
 
-fn variables(folder: &std::path::Path) -> BTreeMap<&'static str, String> {
+fn variables() -> BTreeMap<&'static str, String> {
     BTreeMap::from([
         ("AUTH_SECRET", tokens::random::<32>()),
         ("AUTH_BASE_URL", BASE.to_owned()),
         ("AUTH_APP_NAME", "acmeportal".to_owned()),
         ("AUTH_MAIL_FROM", "App <app@app.example.test>".to_owned()),
         ("SMTP_URL", "smtp://127.0.0.1:1".to_owned()),
-        ("DATABASE_URL", format!("sqlite://{}/app.db", folder.display())),
+        ("DATABASE_URL", database::EXAMPLE.to_owned()),
     ])
 }
 
@@ -109,7 +113,9 @@ impl App {
     async fn costing(cost: Cost, changes: &[(&'static str, &str)]) -> Self {
         LazyLock::force(&storage::LISTENER);
         let folder = temporary_folder();
-        let mut variables = variables(&folder);
+        let database = database::Place::new(&folder).await;
+        let mut variables = variables();
+        variables.insert("DATABASE_URL", database.url.clone());
         variables.extend(changes.iter().map(|(name, value)| (*name, (*value).to_owned())));
         let mut settings = read(&variables).expect("settings");
         settings.outbox = Outbox::Files(folder.join("mail"));
@@ -120,7 +126,7 @@ impl App {
             .route("/guarded", get(guarded).post(guarded));
         let router = auth.layer(app);
         let admin = auth.db().pool().acquire().await.expect("a connection").into();
-        Self { auth, router, folder, admin }
+        Self { auth, router, folder, admin, _database: database }
     }
 
     async fn sql(&self, statement: &'static str) -> u64 {
@@ -160,13 +166,14 @@ impl App {
     async fn signed_in(&self, email: &str) -> Browser<'_> {
         let (id, now) = (Id::default(), super::db::now());
         sqlx::query(
-            "INSERT INTO auth_sessions (id_hash, user_id, created_at, authenticated_at,
+            "INSERT INTO auth_sessions (id_hash, handle, user_id, created_at, authenticated_at,
                                         last_seen_at, expires_at, ip, user_agent)
-             SELECT $1, id, $2, $2, $2, $2 + 86400, '', '' FROM auth_users WHERE email = $3",
+             SELECT $1, $4, id, $2, $2, $2, $2 + 86400, '', '' FROM auth_users WHERE email = $3",
         )
         .bind(super::store::hash(&id))
         .bind(now)
         .bind(email)
+        .bind(tokens::random::<12>())
         .execute(self.auth.db().pool())
         .await
         .expect("a session");
@@ -196,11 +203,18 @@ impl App {
             .execute(&mut *db)
             .await
             .expect("a row");
-        let (verify, binding) = (tokens::Purpose::Verify, tokens::hash(&value));
-        let token = tokens::issue(&mut db, verify, &id, email, Some(&binding), 60).await;
+        let order = tokens::Order {
+            purpose: tokens::Purpose::Verify,
+            user_id: &id,
+            email,
+            new_email: None,
+            browser_hash: Some(&tokens::hash(&value)),
+            seconds: 60,
+        };
+        let token = tokens::issue(&mut db, order).await.expect("a token");
         let mut browser = self.browser();
         browser.cookies.insert(BROWSER.to_owned(), value);
-        (browser, token.expect("a token"))
+        (browser, token)
     }
 
     /// Sends requests at the same time.
@@ -400,6 +414,35 @@ impl Browser<'_> {
     async fn change(&mut self, current: &str, new: &str) -> Answer {
         let body = json!({ "current_password": current, "new_password": new });
         self.post("/auth/password", body).await
+    }
+
+    async fn delete(&mut self, path: &str) -> Answer {
+        let request = self
+            .request(Method::DELETE, path)
+            .header(header::ORIGIN, BASE)
+            .header("sec-fetch-site", "same-origin");
+        self.send(request.body(Body::empty())).await
+    }
+
+    async fn reauth(&mut self, password: &str) -> Answer {
+        self.post("/auth/reauth", json!({ "password": password })).await
+    }
+
+    async fn change_email(&mut self, email: &str) -> Answer {
+        self.post("/auth/email", json!({ "email": email })).await
+    }
+
+    async fn confirm_email(&mut self, token: &str) -> Answer {
+        self.post("/auth/email/confirm", json!({ "token": token })).await
+    }
+
+    /// The sessions of the list: the current one first.
+    async fn sessions(&mut self) -> Vec<Value> {
+        let answer = self.get("/auth/sessions").await;
+        assert_eq!(answer.status, 200);
+        let mut sessions = answer.json()["sessions"].as_array().expect("a list").clone();
+        sessions.sort_by_key(|session| session["current"] == false);
+        sessions
     }
 
     async fn is_signed_in(&mut self) -> bool {
