@@ -125,11 +125,15 @@ impl Fault {
                 }
             }
             Refused::Problem(problem) => {
-                let kind = words::kind_of(&problem);
-                let at = form.iter().find(|field| Some(field.kind) == kind);
+                let kinds = words::kinds_of(&problem);
+                let at = form.iter().find(|field| kinds.contains(&field.kind));
+                let names_account = form.iter().any(|field| field.kind == Kind::Email);
                 Self {
                     field: at.map(|field| field.name),
-                    text: words::advice(&problem, settings),
+                    text: match problem.code() {
+                        "invalid_credentials" if !names_account => words::WRONG_PASSWORD.to_owned(),
+                        _ => words::advice(&problem, settings),
+                    },
                     problem,
                 }
             }
@@ -140,8 +144,28 @@ impl Fault {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Email,
+    NewEmail,
     Password,
     NewPassword,
+    /// A box to tick.
+    Consent,
+}
+
+impl Kind {
+    const fn is_address(self) -> bool {
+        matches!(self, Self::Email | Self::NewEmail)
+    }
+
+    /// Type of the input and what a password manager may put there.
+    const fn of_input(self) -> (&'static str, Option<&'static str>) {
+        match self {
+            Self::Email => ("email", Some("username")),
+            Self::NewEmail => ("email", Some("email")),
+            Self::Password => ("password", Some("current-password")),
+            Self::NewPassword => ("password", Some("new-password")),
+            Self::Consent => ("checkbox", None),
+        }
+    }
 }
 
 /// One input. Its name is its id, too.
@@ -159,58 +183,81 @@ pub struct Form<'a> {
     /// The address that was sent or is known. Passwords are never put back.
     pub email: &'a str,
     pub button: &'static str,
+    /// Whether the button destroys something.
+    pub danger: bool,
 }
 
 impl<'a> Form<'a> {
     pub fn new(action: &'a str, fields: &'static [Field], button: &'static str) -> Self {
-        Self { action, fields, hidden: &[], email: "", button }
+        Self { action, fields, hidden: &[], email: "", button, danger: false }
     }
 
     /// Problems are told in full sentences by the server, so the browser's own check is off.
     pub fn show(&self, fault: Option<&Fault>, settings: &Settings) -> Markup {
+        let is_named = self.fields.is_empty() || self.fields.iter().any(|field| field.kind.is_address());
         html! {
             form method="post" action=(self.action) novalidate {
                 @for (name, value) in self.hidden {
                     input type="hidden" name=(name) value=(value);
                 }
-                @for field in self.fields {
-                    (self.field(field, fault.filter(|fault| fault.field == Some(field.name)), settings))
+                // Tells a password manager whose password this is.
+                @if !self.email.is_empty() && !is_named {
+                    input type="email" name="username" value=(self.email) autocomplete="username" readonly hidden;
                 }
-                button { (self.button) }
+                @for field in self.fields {
+                    @let fault = fault.filter(|fault| fault.field == Some(field.name));
+                    @if field.kind == Kind::Consent { (consent(field, fault)) }
+                    @else { (self.field(field, fault, settings)) }
+                }
+                button.danger[self.danger] { (self.button) }
             }
         }
     }
 
     fn field(&self, field: &Field, fault: Option<&Fault>, settings: &Settings) -> Markup {
-        let (kind, autocomplete) = match field.kind {
-            Kind::Email => ("email", "username"),
-            Kind::Password => ("password", "current-password"),
-            Kind::NewPassword => ("password", "new-password"),
-        };
+        let (kind, autocomplete) = field.kind.of_input();
+        let is_address = field.kind.is_address();
         let hint = (field.kind == Kind::NewPassword).then(|| words::password_rules(settings));
         let described = [
             hint.as_ref().map(|_| format!("{}-hint", field.name)),
             fault.map(|_| format!("{}-error", field.name)),
         ];
         let described: Vec<String> = described.into_iter().flatten().collect();
-        let described = (!described.is_empty()).then(|| described.join(" "));
         html! {
             div.field {
                 label for=(field.name) { (field.label) }
                 @if let Some(hint) = &hint {
                     p.hint id={ (field.name) "-hint" } { (hint) }
                 }
-                @if let Some(fault) = fault {
-                    p.error id={ (field.name) "-error" } { (fault.text) }
-                }
+                (error(field, fault))
                 input id=(field.name) name=(field.name) type=(kind) required
-                    value=[(field.kind == Kind::Email).then_some(self.email)]
-                    autocomplete=(autocomplete)
-                    inputmode=[(field.kind == Kind::Email).then_some("email")]
+                    value=[is_address.then_some(self.email)]
+                    autocomplete=[autocomplete]
+                    inputmode=[is_address.then_some("email")]
                     autocapitalize="none" spellcheck="false"
-                    aria-describedby=[described]
+                    aria-describedby=[(!described.is_empty()).then(|| described.join(" "))]
                     aria-invalid=[fault.map(|_| "true")];
             }
+        }
+    }
+}
+
+fn consent(field: &Field, fault: Option<&Fault>) -> Markup {
+    html! {
+        div.field.check {
+            (error(field, fault))
+            input id=(field.name) name=(field.name) type="checkbox" value="yes" required
+                aria-describedby=[fault.map(|_| format!("{}-error", field.name))]
+                aria-invalid=[fault.map(|_| "true")];
+            label for=(field.name) { (field.label) }
+        }
+    }
+}
+
+fn error(field: &Field, fault: Option<&Fault>) -> Markup {
+    html! {
+        @if let Some(fault) = fault {
+            p.error id={ (field.name) "-error" } { (fault.text) }
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use axum::{
     body::Body,
+    extract::{Query, rejection::QueryRejection},
     http::{HeaderValue, StatusCode, header, response::Parts},
     response::{IntoResponse, Response},
 };
@@ -11,7 +12,11 @@ use [= import.base64 =]::{Engine, engine::general_purpose::STANDARD};
 use [= import.maud =]::{DOCTYPE, Markup, PreEscaped, html};
 use [= import.sha2 =]::{Digest, Sha256};
 
-use super::form::{Fault, Field, Form, Refused};
+use super::{
+    form::{Fault, Field, Form, Refused},
+    next::Said,
+    words,
+};
 use crate::auth::{problem::Problem, routes, settings::Settings, user::User, visit::Visit};
 
 const STYLE: &str = include_str!("style.css");
@@ -26,13 +31,19 @@ static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
 });
 
 /// Where the signed-in user can go.
-const PLACES: [(&str, &str); 2] = [("/auth/account", "Account"), ("/auth/password", "Password")];
+const PLACES: [(&str, &str); 4] = [
+    ("/auth/account", "Account"),
+    ("/auth/password", "Password"),
+    ("/auth/sessions", "Devices"),
+    ("/auth/data", "Your data"),
+];
 
 /// A page under a title that no other page has.
 pub struct Page<'a> {
     settings: &'a Settings,
     title: &'static str,
-    user: Option<&'a User>,
+    /// Which of [`PLACES`] it belongs to, if somebody is signed in.
+    place: Option<&'static str>,
     notice: Option<&'static str>,
     fault: Option<Fault>,
 }
@@ -42,18 +53,23 @@ impl<'a> Page<'a> {
         Self {
             settings: visit.auth().settings(),
             title,
-            user: None,
+            place: None,
             notice: None,
             fault: None,
         }
     }
 
-    pub fn of(self, user: &'a User) -> Self {
-        Self { user: Some(user), ..self }
+    /// For somebody who is signed in.
+    pub fn of(self, _user: &User, place: &'static str) -> Self {
+        Self { place: Some(place), ..self }
     }
 
-    pub fn notice(self, notice: Option<&'static str>) -> Self {
-        Self { notice, ..self }
+    pub fn after(self, query: Result<Query<Said>, QueryRejection>) -> Self {
+        self.notice(&Said::of(query))
+    }
+
+    pub fn notice(self, said: &Said) -> Self {
+        Self { notice: words::done(&said.done), ..self }
     }
 
     pub fn refused(self, refused: Option<Refused>, form: &'static [Field]) -> Self {
@@ -101,12 +117,12 @@ impl<'a> Page<'a> {
                     style { (PreEscaped(STYLE)) }
                 }
                 body {
-                    @if self.user.is_some() { a.skip href="#main" { "Skip to the content" } }
-                    header class=[self.user.is_none().then_some("alone")] {
+                    @if self.place.is_some() { a.skip href="#main" { "Skip to the content" } }
+                    header class=[self.place.is_none().then_some("alone")] {
                         a.site href="/" { (site) }
-                        @if self.user.is_some() { (self.navigation()) }
+                        @if self.place.is_some() { (self.navigation()) }
                     }
-                    main id="main" class=(if self.user.is_some() { "wide" } else { "narrow" }) {
+                    main id="main" class=(if self.place.is_some() { "wide" } else { "narrow" }) {
                         (self.summary())
                         h1 { (self.title) }
                         (content)
@@ -140,7 +156,7 @@ impl<'a> Page<'a> {
             nav aria-label="Account" {
                 ul {
                     @for (path, name) in PLACES {
-                        li { a href=(path) aria-current=[(name == self.title).then_some("page")] { (name) } }
+                        li { a href=(path) aria-current=[(self.place == Some(path)).then_some("true")] { (name) } }
                     }
                 }
             }

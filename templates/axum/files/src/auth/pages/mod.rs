@@ -9,6 +9,7 @@ mod layout;
 mod next;
 mod password;
 mod present;
+mod sessions;
 mod sign_in;
 mod sign_up;
 mod words;
@@ -29,19 +30,27 @@ pub use present::present;
 /// Where somebody goes after signing in, unless they were on their way elsewhere.
 pub const HOME: &str = "/auth/account";
 
-fn pages() -> [(&'static str, MethodRouter); 10] {
-    [
+fn pages() -> BTreeMap<&'static str, MethodRouter> {
+    BTreeMap::from([
         ("/auth/register", get(sign_up::show_register).post(sign_up::register)),
         ("/auth/mailbox", get(sign_up::show_mailbox)),
         ("/auth/verify", get(sign_up::show_verify).post(sign_up::verify)),
         ("/auth/verify/resend", get(sign_up::show_resend).post(sign_up::resend)),
         ("/auth/login", get(sign_in::show_login).post(sign_in::login)),
         ("/auth/logout", post(sign_in::logout)),
-        ("/auth/account", get(account::show)),
+        ("/auth/reauth", get(sign_in::show_reauth).post(sign_in::reauth)),
         ("/auth/password", get(password::show_change).post(password::change)),
         ("/auth/password/forgot", get(password::show_forgot).post(password::forgot)),
         ("/auth/password/reset", get(password::show_reset).post(password::reset)),
-    ]
+        ("/auth/account", get(account::show)),
+        ("/auth/email", get(account::show_email).post(account::change_email)),
+        ("/auth/email/confirm", get(account::show_confirm).post(account::confirm_email)),
+        ("/auth/sessions", get(sessions::show)),
+        ("/auth/sessions/[% if dep.axum.version == "0.7" %]:id[% else %]{id}[% endif %]/revoke", post(sessions::revoke)),
+        ("/auth/sessions/revoke-others", post(sessions::revoke_others)),
+        ("/auth/data", get(account::show_data)),
+        ("/auth/account/delete", get(account::show_delete).post(account::delete)),
+    ])
 }
 
 /// A router that puts the page of a path beside the API's answer.
@@ -54,7 +63,7 @@ impl Both {
     pub fn new() -> Self {
         Self {
             router: Router::new(),
-            pages: pages().into(),
+            pages: pages(),
         }
     }
 

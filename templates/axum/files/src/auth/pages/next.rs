@@ -1,9 +1,11 @@
 //! Where somebody goes next.
 
 use axum::{
+    extract::{Query, rejection::QueryRejection},
     http::{HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
+use serde::Deserialize;
 
 /// Longer ones are forgotten; the user ends at home.
 const MAX_PATH: usize = 2_048;
@@ -28,6 +30,26 @@ pub fn is_local_path(text: &str) -> bool {
         && (path == "/" || !segments.split('/').any(is_step))
 }
 
+/// What the address of a page may hold: a code for what was done, and where to go then.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Said {
+    pub done: String,
+    pub next: String,
+}
+
+impl Said {
+    /// A query that cannot be read, or names something twice, says nothing.
+    pub fn of(query: Result<Query<Self>, QueryRejection>) -> Self {
+        query.map(|Query(said)| said).unwrap_or_default()
+    }
+
+    /// The way back, for a form to carry along.
+    pub fn hidden(&self) -> Option<(&'static str, &str)> {
+        is_local_path(&self.next).then_some(("next", &self.next))
+    }
+}
+
 /// Answers with the way to another page. 303 makes a browser fetch it without what was posted
 /// (ASVS 14.2.1). What the API's answer does to cookies and caches is kept.
 pub fn see_after(answer: &Response, to: &str) -> Response {
@@ -47,14 +69,25 @@ pub fn see(to: &str) -> Response {
     }
 }
 
-/// Leads to the sign-in page, and from there to where the user was going.
-pub fn to_login(target: Option<&Uri>) -> Response {
-    match target.and_then(Uri::path_and_query) {
-        Some(target) if is_local_path(target.as_str()) => see(&format!("/auth/login?next={}", encoded(target.as_str()))),
-        _ => see("/auth/login?done=signed-out"),
+/// Leads to the sign-in page, and from there to what was to be read.
+pub fn to_login(wanted: Option<&Uri>) -> Response {
+    match wanted.and_then(Uri::path_and_query).map(|wanted| wanted.as_str()) {
+        Some(wanted) if is_local_path(wanted) => see(&format!("/auth/login?next={}", encoded(wanted))),
+        _ => see("/auth/login?done=sign-in-again"),
     }
 }
 
-pub fn encoded(text: &str) -> String {
+/// Leads to where the password is entered again, and from there to the page that was left.
+pub fn to_reauth(wanted: &Uri, is_page: bool) -> Response {
+    let page = match wanted.path() {
+        "/auth/export" => "/auth/data",
+        path if path.starts_with("/auth/sessions/") => "/auth/sessions",
+        path if is_page || path.starts_with("/auth/") => wanted.path_and_query().map_or(path, |wanted| wanted.as_str()),
+        _ => "",
+    };
+    see(&format!("/auth/reauth?next={}", encoded(page)))
+}
+
+fn encoded(text: &str) -> String {
     [= import.form_urlencoded =]::byte_serialize(text.as_bytes()).collect()
 }

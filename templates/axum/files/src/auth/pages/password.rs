@@ -34,13 +34,13 @@ pub async fn change(Extension(visit): Extension<Visit>, user: User, posted: Post
     let action = |input| password::change(Extension(visit.clone()), user.clone(), input);
     match posted.to(CHANGE, action).await {
         Ok(answer) => Ok(see_after(&answer, "/auth/account?done=password-changed")),
-        Err(Refused::Problem(problem)) if problem.is_not_signed_in() => Err(problem),
+        Err(refused) if refused.is(&Problem::not_signed_in()) => Err(Problem::not_signed_in()),
         Err(refused) => Ok(change_page(&visit, &user, Some(refused))),
     }
 }
 
 fn change_page(visit: &Visit, user: &User, refused: Option<Refused>) -> Response {
-    let page = Page::new(visit, "Password").of(user).refused(refused, CHANGE);
+    let page = Page::new(visit, "Change password").of(user, "/auth/password").refused(refused, CHANGE);
     let form = Form { email: &user.email, ..Form::new("/auth/password", CHANGE, "Change password") };
     let content = html! {
         p { "Every other device is signed out when the password changes." }
@@ -94,9 +94,13 @@ pub async fn reset(Extension(visit): Extension<Visit>, posted: Posted) -> Result
 
 /// A link that does not work is a page of its own.
 async fn reset_page(visit: &Visit, token: &str, refused: Option<Refused>) -> Result<Response, Problem> {
-    accounts::usable(visit, Purpose::Reset, token).await?;
+    let owner = accounts::usable(visit, Purpose::Reset, token).await?;
     let page = Page::new(visit, "Choose a new password").refused(refused, RESET);
-    let form = Form { hidden: &[("token", token)], ..Form::new("/auth/password/reset", RESET, "Save password") };
+    let form = Form {
+        hidden: &[("token", token)],
+        email: &owner.email,
+        ..Form::new("/auth/password/reset", RESET, "Save password")
+    };
     let content = html! {
         p { "Every device is signed out when the password changes." }
         (page.form(&form))

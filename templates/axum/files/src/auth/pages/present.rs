@@ -8,11 +8,12 @@ use axum::{
 };
 use [= import.maud =]::html;
 
-use super::{is_for_page, layout::Page, next::to_login, words};
+use super::{is_for_page, layout::Page, next::{to_login, to_reauth}, words};
 use crate::auth::{problem::Problem, visit::Visit};
 
 /// Middleware of every route, the application's own too. Who is not signed in is led to the sign-in
-/// page, and from there back to what they wanted to read. What they wanted to change is not kept.
+/// page, and from there back to what they wanted to read. What they wanted to change is not kept: a
+/// way back must not change anything.
 pub async fn present(request: Request, next: Next) -> Response {
     let visit = Visit::of(request.extensions());
     let (true, Ok(visit)) = (is_for_page(request.method(), request.headers()), visit) else {
@@ -24,6 +25,9 @@ pub async fn present(request: Request, next: Next) -> Response {
     let (title, text) = match response.extensions().get::<Problem>() {
         Some(problem) if problem.is_not_signed_in() => {
             return to_login(method.is_safe().then_some(&uri));
+        }
+        Some(problem) if problem.code() == Problem::reauth_required().code() => {
+            return to_reauth(&uri, method.is_safe());
         }
         Some(problem) => (words::title(problem), words::advice(problem, settings)),
         None if is_bare(&response) && uri.path().starts_with("/auth/") => {

@@ -110,7 +110,11 @@ async fn verify_page(visit: &Visit, token: &str, refused: Option<Refused>) -> Re
     let owner = accounts::usable(visit, Purpose::Verify, token).await?;
     let fields = if accounts::is_registering_browser(visit, &owner) { &[] } else { PASSWORD };
     let page = Page::new(visit, "Confirm your address").refused(refused, fields);
-    let form = Form { hidden: &[("token", token)], ..Form::new("/auth/verify", fields, "Confirm address") };
+    let form = Form {
+        hidden: &[("token", token)],
+        email: &owner.email,
+        ..Form::new("/auth/verify", fields, "Confirm address")
+    };
     let content = html! {
         @if fields.is_empty() {
             p { "One step is left: confirm that you signed up with " strong { (owner.email) } "." }

@@ -7,13 +7,15 @@ use crate::auth::{problem::Problem, settings::Settings};
 pub const NOWHERE: (&str, &str) =
     ("There is no such page", "Check the address. If you followed a link, go back and try another.");
 
-/// The field that a problem is about.
-pub fn kind_of(problem: &Problem) -> Option<Kind> {
+pub const WRONG_PASSWORD: &str = "Check the password and try again.";
+
+/// The kinds of field that a problem is about.
+pub fn kinds_of(problem: &Problem) -> &'static [Kind] {
     match problem.code() {
-        "email_invalid" => Some(Kind::Email),
-        "password_required" | "invalid_credentials" => Some(Kind::Password),
-        code if code.starts_with("password_") => Some(Kind::NewPassword),
-        _ => None,
+        "email_invalid" | "email_unchanged" => &[Kind::Email, Kind::NewEmail],
+        "password_required" | "invalid_credentials" => &[Kind::Password],
+        code if code.starts_with("password_") => &[Kind::NewPassword],
+        _ => &[],
     }
 }
 
@@ -47,6 +49,7 @@ pub fn advice(problem: &Problem, settings: &Settings) -> String {
         }
         "password_required" => "Enter the password that you chose when you signed up.".to_owned(),
         "invalid_credentials" => "Check the address and the password, and try again.".to_owned(),
+        "email_unchanged" => "This is your address already. Enter another one.".to_owned(),
         "email_unverified" => "Confirm your address first: open the link in the mail that we sent you.".to_owned(),
         "token_invalid" => "It was used before, or it has expired. Ask for a new mail.".to_owned(),
         "foreign_request" => {
@@ -68,9 +71,10 @@ pub fn advice(problem: &Problem, settings: &Settings) -> String {
 /// What an empty field asks for.
 pub const fn empty(kind: Kind) -> &'static str {
     match kind {
-        Kind::Email => "Enter your e-mail address.",
+        Kind::Email | Kind::NewEmail => "Enter an e-mail address.",
         Kind::Password => "Enter your password.",
         Kind::NewPassword => "Enter a new password.",
+        Kind::Consent => "Tick the box if you are sure.",
     }
 }
 
@@ -85,7 +89,13 @@ pub fn done(code: &str) -> Option<&'static str> {
         "signed-out" => "You are signed out.",
         "sign-in-again" => "Sign in, then do it again: what you sent was not saved.",
         "address-confirmed" => "Your address is confirmed.",
-        "password-changed" => "Your password is changed. Every other device is signed out.",
+        "address-mailed" => "Open the link in the mail to the new address. Until then, your address stays as it is.",
+        "address-changed" => "Your address is changed. Every other device is signed out.",
+        "device-signed-out" => "The device is signed out.",
+        "devices-signed-out" => "Every other device is signed out.",
+        "device-unknown" => "That device was signed out already.",
+        "account-deleted" => "Your account is deleted.",
+        "password-changed" => "Your password is changed. Other devices are signed out.",
         _ => return None,
     })
 }
