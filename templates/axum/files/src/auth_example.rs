@@ -1,22 +1,15 @@
 //! A guarded route as an example. Copy the pattern, then delete this file and the two lines that name it.
 
-[% if ui == 'pages' -%]
-use axum::{Json, Router, response::Html};
-use [= import.maud =]::{DOCTYPE, html};
-use serde_json::Value;
-[%- else -%]
 use axum::{Json, Router};
 use serde_json::Value;
-[%- endif %]
 
 use crate::auth::User;
 
 /// The example's routes.
 pub fn routes() -> Router {
 [%- if ui == 'pages' %]
-    Router::new()
-        .route("/auth/example", axum::routing::get(show).post(change))
-        .route("/auth/example/page", axum::routing::get(page))
+    let router = Router::new().route("/auth/example", axum::routing::get(show).post(change));
+    router.route("/auth/example/page", axum::routing::get(page))
 [%- else %]
     Router::new().route("/auth/example", axum::routing::get(show).post(change))
 [%- endif %]
@@ -29,9 +22,9 @@ async fn show(user: User) -> Json<Value> {
 [%- if ui == 'pages' %]
 
 /// Where the guard leads a browser to the sign-in page and back here.
-async fn page(user: User) -> Html<String> {
-    let page = html! {
-        (DOCTYPE)
+async fn page(user: User) -> axum::response::Html<String> {
+    let page = [= import.maud =]::html! {
+        ([= import.maud =]::DOCTYPE)
         html lang="en" {
             head {
                 meta charset="utf-8";
@@ -47,7 +40,7 @@ async fn page(user: User) -> Html<String> {
             }
         }
     };
-    Html(page.into_string())
+    axum::response::Html(page.into_string())
 }
 [%- endif %]
 

@@ -24,6 +24,7 @@ use axum::{
     routing::{MethodRouter, any, get, post},
 };
 
+pub use form::is_form;
 pub use next::is_local_path;
 pub use present::present;
 
@@ -96,7 +97,7 @@ fn by_request(api: MethodRouter, page: MethodRouter) -> MethodRouter {
 /// A form, or a reading request that prefers HTML to JSON. A body of another type is the API's.
 fn is_for_page(method: &Method, headers: &HeaderMap) -> bool {
     if headers.contains_key(header::CONTENT_TYPE) {
-        *method == Method::POST && form::is_form(headers)
+        *method == Method::POST && is_form(headers)
     } else {
         (*method == Method::GET || *method == Method::HEAD) && prefers_html(headers)
     }

@@ -9,6 +9,9 @@ mod accounts;
 mod boundary;
 mod database;
 mod logins;
+[%- if ui == 'pages' %]
+mod pages;
+[%- endif %]
 mod passwords;
 mod self_service;
 mod sessions;
