@@ -184,15 +184,22 @@ pub fn key(toml: &Toml<'_>, workspace: Option<&Toml<'_>>, dependency: &Dependenc
     .into())
 }
 
+/// The keys under which a table has a package.
+#[must_use]
+pub fn keys(toml: &Toml<'_>, workspace: Option<&Toml<'_>>, table: &str, name: &str) -> Vec<String> {
+    let all = toml.item(&[table]).and_then(Item::as_table_like).into_iter().flat_map(TableLike::iter);
+    let named = all.map(|(key, _)| key).filter(|key| package(toml, workspace, table, key) == name);
+    named.map(str::to_owned).collect()
+}
+
 /// The key of a dependency that has none under its name. Cargo takes no package twice under two names.
 fn renamed(toml: &Toml<'_>, workspace: Option<&Toml<'_>>, dependency: &Dependency, path: &str) -> Result<String> {
     let (table, name) = (table_of(dependency), &dependency.name);
-    let all = toml.item(&[table]).and_then(Item::as_table_like).into_iter().flat_map(TableLike::iter);
-    for (key, _) in all.filter(|(key, _)| package(toml, workspace, table, key) == *name) {
+    for key in keys(toml, workspace, table, name) {
         if key == format!("auth-{name}") {
-            return Ok(key.to_owned());
+            return Ok(key);
         }
-        let Some(entry) = existing(toml, workspace, table, key) else { continue };
+        let Some(entry) = existing(toml, workspace, table, &key) else { continue };
         if dependency.shared || (entry.version.is_some() && accepted(dependency, &entry)) {
             return Err(Problem::unsupported(
                 format!(
@@ -280,14 +287,7 @@ fn accepts(accept: &VersionReq, lowest: &Version, written: &str) -> bool {
     accept.matches(lowest) || (!exact && accept.matches(&newest))
 }
 
-fn extend(
-    toml: &Toml<'_>,
-    table: &str,
-    dependency: &Dependency,
-    key: &str,
-    entry: &Existing,
-    path: &str,
-) -> Outcome {
+fn extend(toml: &Toml<'_>, table: &str, dependency: &Dependency, key: &str, entry: &Existing, path: &str) -> Outcome {
     let missing = lacking(dependency, entry);
     if missing.is_empty() && !entry.optional {
         return Outcome::Already;
