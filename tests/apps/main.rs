@@ -13,6 +13,7 @@
 mod common;
 
 mod broken;
+mod instances;
 mod pages;
 mod readme;
 mod served;

@@ -123,7 +123,7 @@ fn an_edit_is_not_taken_back_if_the_source_would_not_parse() {
     let made =
         |inserted: &str, removed: &str| Made { at: 0, removed: removed.into(), inserted: inserted.into(), entry: None };
     let splice = vec![made("a(1)", "a("), made("b(1)", "b(2)")];
-    let edited = Edited { path: path("src/x.rs"), before: None, after: String::new(), splice };
+    let edited = Edited { path: path("src/x.rs"), before: None, after: String::new(), rendered: None, splice };
     let mut manual = vec![];
     let text = one_by_one(&edited, "fn f() { a(1); b(1); }", &mut manual, Some(&rust())).unwrap();
     assert_eq!((text.as_str(), manual.len()), ("fn f() { a(1); b(2); }", 1));
@@ -227,8 +227,21 @@ fn what_stands_more_than_once_is_found_beside_what_stands_once() {
     ];
     let (after, made) = edit::splice(before, splices);
     let path = RelPath::new("src/main.rs").unwrap();
-    let edited = Edited { path, before: Some(String::new()), after: String::new(), splice: made };
+    let edited = Edited { path, before: Some(String::new()), after: String::new(), rendered: None, splice: made };
     let mut manual = vec![];
     let back = one_by_one(&edited, &format!("// mine\n{after}"), &mut manual, None).unwrap();
     assert_eq!((back, manual), (format!("// mine\n{before}"), vec![]));
+}
+
+#[test]
+fn a_secret_that_is_there_stays_ignored() {
+    let (before, mut after) = (tree(&[(".gitignore", "/target\n/.env\n/.dev/\n*.log\n/old\n")]), Tree::default());
+    after.insert(path(".gitignore"), Text::new("/target\n/old"));
+    let there = |path: &RelPath| Ok(path.as_str() != ".dev");
+    let steps = keep_ignored(&before, &mut after, &there).unwrap();
+    assert_eq!(after.text(".gitignore"), Some("/target\n/old\n/.env"));
+    assert_eq!(steps.iter().map(|step| step.text.as_str()).collect::<Vec<_>>(), ["/.env"]);
+    after.remove(&path(".gitignore"));
+    keep_ignored(&before, &mut after, &|path| Ok(path.as_str() == ".env")).unwrap();
+    assert_eq!(after.text(".gitignore"), Some("/.env\n"));
 }
