@@ -11,6 +11,7 @@ mod common;
 
 mod answers;
 mod detect;
+mod layers;
 mod prompts;
 mod shapes;
 mod snapshots;
