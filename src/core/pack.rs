@@ -471,3 +471,6 @@ fn collect(dir: &'static Dir<'static>, root: &Dir<'static>, out: &mut Vec<(Strin
     }
     dir.dirs().try_for_each(|sub| collect(sub, root, out))
 }
+
+#[cfg(test)]
+mod tests;

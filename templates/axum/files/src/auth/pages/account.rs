@@ -12,7 +12,9 @@ use super::{
     layout::Page,
     next::{Said, see_after},
 };
-use crate::auth::{FreshUser, User, accounts::Link, email_change, personal, problem::Problem, visit::Visit};
+use crate::auth::{
+    FreshUser, User, accounts::Link, email_change, personal, problem::Problem, visit::Visit,
+};
 
 pub async fn show(
     Extension(visit): Extension<Visit>,
@@ -39,9 +41,13 @@ pub async fn show(
     Page::new(&visit, "Account").of(&user, "/auth/account").after(query).show(content)
 }
 
-const EMAIL: &[Field] = &[Field { name: "email", label: "New e-mail address", kind: Kind::NewEmail }];
+const EMAIL: &[Field] =
+    &[Field { name: "email", label: "New e-mail address", kind: Kind::NewEmail }];
 
-pub async fn show_email(Extension(visit): Extension<Visit>, FreshUser(user): FreshUser) -> Response {
+pub async fn show_email(
+    Extension(visit): Extension<Visit>,
+    FreshUser(user): FreshUser,
+) -> Response {
     email_page(&visit, &user, "", None)
 }
 
@@ -50,7 +56,8 @@ pub async fn change_email(
     FreshUser(user): FreshUser,
     posted: Posted,
 ) -> Response {
-    let action = |input| email_change::request(Extension(visit.clone()), FreshUser(user.clone()), input);
+    let action =
+        |input| email_change::request(Extension(visit.clone()), FreshUser(user.clone()), input);
     match posted.to(EMAIL, action).await {
         Ok(answer) => see_after(&answer, "/auth/account?done=address-mailed"),
         Err(refused) => email_page(&visit, &user, posted.get("email"), Some(refused)),
@@ -58,11 +65,15 @@ pub async fn change_email(
 }
 
 fn email_page(visit: &Visit, user: &User, email: &str, refused: Option<Refused>) -> Response {
-    let page = Page::new(visit, "Change e-mail address").of(user, "/auth/account").refused(refused, EMAIL);
+    let page =
+        Page::new(visit, "Change e-mail address").of(user, "/auth/account").refused(refused, EMAIL);
     let form = Form { email, ..Form::new("/auth/email", EMAIL, "Send confirmation") };
     let content = html! {
         p { "Your address is " strong { (user.email) } "." }
-        p { "We send a link to the new one. Your address changes when you open that link in a browser in which you are signed in." }
+        p {
+            "We send a link to the new one. Your address changes when you open that link in a \
+             browser in which you are signed in."
+        }
         (page.form(&form))
         p.links { a href="/auth/account" { "Keep the address" } }
     };
@@ -98,10 +109,18 @@ async fn confirm_page(
     refused: Option<Refused>,
 ) -> Result<Response, Problem> {
     let new_email = email_change::usable(visit, user, token).await?;
-    let page = Page::new(visit, "Confirm your new address").of(user, "/auth/account").refused(refused, &[]);
-    let form = Form { hidden: &[("token", token)], ..Form::new("/auth/email/confirm", &[], "Use this address") };
+    let page = Page::new(visit, "Confirm your new address")
+        .of(user, "/auth/account")
+        .refused(refused, &[]);
+    let form = Form {
+        hidden: &[("token", token)],
+        ..Form::new("/auth/email/confirm", &[], "Use this address")
+    };
     let content = html! {
-        p { "From now on, " strong { (new_email) } " takes the place of " strong { (user.email) } ". Every other device is signed out." }
+        p {
+            "From now on, " strong { (new_email) } " takes the place of " strong { (user.email) }
+            ". Every other device is signed out."
+        }
         (page.form(&form))
         p.links { a href="/auth/account" { "Keep the address" } }
     };
@@ -112,7 +131,7 @@ async fn confirm_page(
 pub async fn show_data(Extension(visit): Extension<Visit>, FreshUser(user): FreshUser) -> Response {
     let content = html! {
         h2 { "Download" }
-        p { "What is kept about your account, its devices and what happened to it, as a JSON file." }
+        p { "What is kept about your account, its devices and its history, as a JSON file." }
         p { a.button.quiet href="/auth/export" download="account.json" { "Download your data" } }
         h2 { "Delete" }
         p { "Your account can be deleted for good." }
@@ -121,13 +140,13 @@ pub async fn show_data(Extension(visit): Extension<Visit>, FreshUser(user): Fres
     Page::new(&visit, "Your data").of(&user, "/auth/data").show(content)
 }
 
-const DELETE: &[Field] = &[Field {
-    name: "confirmed",
-    label: "Yes, delete my account for good",
-    kind: Kind::Consent,
-}];
+const DELETE: &[Field] =
+    &[Field { name: "confirmed", label: "Yes, delete my account for good", kind: Kind::Consent }];
 
-pub async fn show_delete(Extension(visit): Extension<Visit>, FreshUser(user): FreshUser) -> Response {
+pub async fn show_delete(
+    Extension(visit): Extension<Visit>,
+    FreshUser(user): FreshUser,
+) -> Response {
     delete_page(&visit, &user, None)
 }
 
@@ -144,10 +163,14 @@ pub async fn delete(
 }
 
 fn delete_page(visit: &Visit, user: &User, refused: Option<Refused>) -> Response {
-    let page = Page::new(visit, "Delete your account").of(user, "/auth/data").refused(refused, DELETE);
+    let page =
+        Page::new(visit, "Delete your account").of(user, "/auth/data").refused(refused, DELETE);
     let form = Form { danger: true, ..Form::new("/auth/account/delete", DELETE, "Delete account") };
     let content = html! {
-        p { "This deletes the account " strong { (user.email) } ", signs out every device, and cannot be undone." }
+        p {
+            "This deletes the account " strong { (user.email) }
+            ", signs out every device, and cannot be undone."
+        }
         p { "You may want to " a href="/auth/data" { "download your data" } " first." }
         (page.form(&form))
         p.links { a href="/auth/account" { "Keep the account" } }

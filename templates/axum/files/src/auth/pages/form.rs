@@ -64,7 +64,11 @@ impl Posted {
     }
 
     /// Hands the fields to the function that answers the API.
-    pub async fn to<T, F>(&self, form: &[Field], action: impl FnOnce(Input<T>) -> F) -> Result<Response, Refused>
+    pub async fn to<T, F>(
+        &self,
+        form: &[Field],
+        action: impl FnOnce(Input<T>) -> F,
+    ) -> Result<Response, Refused>
     where
         T: DeserializeOwned,
         F: Future<Output = Result<Response, Problem>>,
@@ -194,7 +198,8 @@ impl<'a> Form<'a> {
 
     /// Problems are told in full sentences by the server, so the browser's own check is off.
     pub fn show(&self, fault: Option<&Fault>, settings: &Settings) -> Markup {
-        let is_named = self.fields.is_empty() || self.fields.iter().any(|field| field.kind.is_address());
+        let is_named =
+            self.fields.is_empty() || self.fields.iter().any(|field| field.kind.is_address());
         html! {
             form method="post" action=(self.action) novalidate {
                 @for (name, value) in self.hidden {
@@ -202,7 +207,8 @@ impl<'a> Form<'a> {
                 }
                 // Tells a password manager whose password this is.
                 @if !self.email.is_empty() && !is_named {
-                    input type="email" name="username" value=(self.email) autocomplete="username" readonly hidden;
+                    input type="email" name="username" value=(self.email)
+                        autocomplete="username" readonly hidden;
                 }
                 @for field in self.fields {
                     @let fault = fault.filter(|fault| fault.field == Some(field.name));

@@ -25,7 +25,8 @@ const STYLE: &str = include_str!("style.css");
 static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
     let hash = STANDARD.encode(Sha256::digest(STYLE));
     let policy = format!(
-        "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+        "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'self'; \
+         frame-ancestors 'none'"
     );
     HeaderValue::from_str(&policy).expect("base64 is a header's text")
 });
@@ -50,16 +51,10 @@ pub struct Page<'a> {
 
 impl<'a> Page<'a> {
     pub fn new(visit: &'a Visit, title: &'static str) -> Self {
-        Self {
-            settings: visit.auth().settings(),
-            title,
-            place: None,
-            notice: None,
-            fault: None,
-        }
+        Self { settings: visit.auth().settings(), title, place: None, notice: None, fault: None }
     }
 
-    /// For somebody who is signed in.
+    /// For somebody who is signed in, as the argument proves.
     pub fn of(self, _user: &User, place: &'static str) -> Self {
         Self { place: Some(place), ..self }
     }
@@ -101,8 +96,8 @@ impl<'a> Page<'a> {
         Response::from_parts(parts, Body::from(self.document(content).into_string()))
     }
 
-    /// The header says `no-referrer`; with that alone, browsers would not say where a form comes from
-    /// either (`Origin: null`). The meta element lets them name this origin, and no path.
+    /// The header says `no-referrer`; with that alone, browsers would not say where a form comes
+    /// from either (`Origin: null`). The meta element lets them name this origin, and no path.
     fn document(&self, content: Markup) -> Markup {
         let site = &self.settings.app_name;
         html! {
@@ -156,7 +151,8 @@ impl<'a> Page<'a> {
             nav aria-label="Account" {
                 ul {
                     @for (path, name) in PLACES {
-                        li { a href=(path) aria-current=[(self.place == Some(path)).then_some("true")] { (name) } }
+                        @let current = (self.place == Some(path)).then_some("true");
+                        li { a href=(path) aria-current=[current] { (name) } }
                     }
                 }
             }

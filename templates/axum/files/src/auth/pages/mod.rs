@@ -62,10 +62,7 @@ pub struct Both {
 
 impl Both {
     pub fn new() -> Self {
-        Self {
-            router: Router::new(),
-            pages: pages(),
-        }
+        Self { router: Router::new(), pages: pages() }
     }
 
     pub fn route(mut self, path: &'static str, api: MethodRouter) -> Self {
@@ -103,7 +100,8 @@ fn is_for_page(method: &Method, headers: &HeaderMap) -> bool {
     }
 }
 
-/// Browsers name HTML when they go to a page; programs that take anything get JSON (RFC 9110 12.5.1).
+/// Browsers name HTML when they go to a page; programs that take anything get JSON (RFC 9110
+/// 12.5.1).
 fn prefers_html(headers: &HeaderMap) -> bool {
     let accepted: Vec<(String, f32)> = headers
         .get_all(header::ACCEPT)

@@ -72,17 +72,24 @@ pub fn see(to: &str) -> Response {
 /// Leads to the sign-in page, and from there to what was to be read.
 pub fn to_login(wanted: Option<&Uri>) -> Response {
     match wanted.and_then(Uri::path_and_query).map(|wanted| wanted.as_str()) {
-        Some(wanted) if is_local_path(wanted) => see(&format!("/auth/login?next={}", encoded(wanted))),
+        Some(wanted) if is_local_path(wanted) => {
+            see(&format!("/auth/login?next={}", encoded(wanted)))
+        }
         _ => see("/auth/login?done=sign-in-again"),
     }
 }
 
 /// Leads to where the password is entered again, and from there to the page that was left.
-pub fn to_reauth(wanted: &Uri, is_page: bool) -> Response {
-    let page = match wanted.path() {
+pub fn to_reauth(wanted: &Uri, is_safe: bool) -> Response {
+    let path = wanted.path();
+    let page = match path {
+        // Its answer is a file, after which the user would still see the form.
         "/auth/export" => "/auth/data",
-        path if path.starts_with("/auth/sessions/") => "/auth/sessions",
-        path if is_page || path.starts_with("/auth/") => wanted.path_and_query().map_or(path, |wanted| wanted.as_str()),
+        _ if path.starts_with("/auth/sessions/") => "/auth/sessions",
+        _ if is_safe || path.starts_with("/auth/") => {
+            wanted.path_and_query().map_or(path, |wanted| wanted.as_str())
+        }
+        // The application's own form stands on a page that is not known here.
         _ => "",
     };
     see(&format!("/auth/reauth?next={}", encoded(page)))

@@ -30,7 +30,11 @@ pub async fn show_change(Extension(visit): Extension<Visit>, user: User) -> Resp
     change_page(&visit, &user, None)
 }
 
-pub async fn change(Extension(visit): Extension<Visit>, user: User, posted: Posted) -> Result<Response, Problem> {
+pub async fn change(
+    Extension(visit): Extension<Visit>,
+    user: User,
+    posted: Posted,
+) -> Result<Response, Problem> {
     let action = |input| password::change(Extension(visit.clone()), user.clone(), input);
     match posted.to(CHANGE, action).await {
         Ok(answer) => Ok(see_after(&answer, "/auth/account?done=password-changed")),
@@ -40,8 +44,10 @@ pub async fn change(Extension(visit): Extension<Visit>, user: User, posted: Post
 }
 
 fn change_page(visit: &Visit, user: &User, refused: Option<Refused>) -> Response {
-    let page = Page::new(visit, "Change password").of(user, "/auth/password").refused(refused, CHANGE);
-    let form = Form { email: &user.email, ..Form::new("/auth/password", CHANGE, "Change password") };
+    let page =
+        Page::new(visit, "Change password").of(user, "/auth/password").refused(refused, CHANGE);
+    let form =
+        Form { email: &user.email, ..Form::new("/auth/password", CHANGE, "Change password") };
     let content = html! {
         p { "Every other device is signed out when the password changes." }
         (page.form(&form))
@@ -67,14 +73,15 @@ fn forgot_page(visit: &Visit, email: &str, refused: Option<Refused>) -> Response
     let page = Page::new(visit, "Forgot your password?").refused(refused, FORGOT);
     let form = Form { email, ..Form::new("/auth/password/forgot", FORGOT, "Send mail") };
     let content = html! {
-        p { "Enter the address of your account. A mail with a link follows, by which you choose a new password." }
+        p { "Enter the address of your account. A link to choose a new password is mailed to it." }
         (page.form(&form))
         p.links { a href="/auth/login" { "Go to the sign-in page" } }
     };
     page.show(content)
 }
 
-const RESET: &[Field] = &[Field { name: "password", label: "New password", kind: Kind::NewPassword }];
+const RESET: &[Field] =
+    &[Field { name: "password", label: "New password", kind: Kind::NewPassword }];
 
 pub async fn show_reset(
     Extension(visit): Extension<Visit>,
@@ -84,7 +91,10 @@ pub async fn show_reset(
     reset_page(&visit, &token, None).await
 }
 
-pub async fn reset(Extension(visit): Extension<Visit>, posted: Posted) -> Result<Response, Problem> {
+pub async fn reset(
+    Extension(visit): Extension<Visit>,
+    posted: Posted,
+) -> Result<Response, Problem> {
     let action = |input| password::reset(Extension(visit.clone()), input);
     match posted.to(RESET, action).await {
         Ok(answer) => Ok(see_after(&answer, "/auth/login?done=password-changed")),
@@ -93,7 +103,11 @@ pub async fn reset(Extension(visit): Extension<Visit>, posted: Posted) -> Result
 }
 
 /// A link that does not work is a page of its own.
-async fn reset_page(visit: &Visit, token: &str, refused: Option<Refused>) -> Result<Response, Problem> {
+async fn reset_page(
+    visit: &Visit,
+    token: &str,
+    refused: Option<Refused>,
+) -> Result<Response, Problem> {
     let owner = accounts::usable(visit, Purpose::Reset, token).await?;
     let page = Page::new(visit, "Choose a new password").refused(refused, RESET);
     let form = Form {

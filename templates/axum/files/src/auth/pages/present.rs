@@ -8,7 +8,12 @@ use axum::{
 };
 use [= import.maud =]::html;
 
-use super::{is_for_page, layout::Page, next::{to_login, to_reauth}, words};
+use super::{
+    is_for_page,
+    layout::Page,
+    next::{to_login, to_reauth},
+    words,
+};
 use crate::auth::{problem::Problem, visit::Visit};
 
 /// Middleware of every route, the application's own too. Who is not signed in is led to the sign-in

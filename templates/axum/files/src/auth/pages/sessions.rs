@@ -2,7 +2,10 @@
 
 use axum::{
     Extension,
-    extract::{Path, Query, rejection::{PathRejection, QueryRejection}},
+    extract::{
+        Path, Query,
+        rejection::{PathRejection, QueryRejection},
+    },
     response::Response,
 };
 use [= import.maud =]::{Markup, html};
@@ -29,7 +32,10 @@ pub async fn show(
     let sessions = sessions::of(&mut db, &user, auth.settings().policy.session_idle).await?;
     drop(db);
     let content = html! {
-        p { "You are signed in on these devices. Sign out those that you do not know, then change your password." }
+        p {
+            "You are signed in on these devices. If you do not know one of them, sign it out and \
+             change your password."
+        }
         ul.rows {
             @for session in &sessions { li { (row(session)) } }
         }
@@ -69,7 +75,8 @@ fn moment(seconds: i64) -> Markup {
     let (year, month, day) = (at.year(), at.month(), at.day());
     html! {
         time datetime=(at.format(&Rfc3339).unwrap_or_default()) {
-            (day) " " (month) " " (year) ", " (format!("{:02}:{:02}", at.hour(), at.minute())) " UTC"
+            (day) " " (month) " " (year) ", "
+            (format!("{:02}:{:02}", at.hour(), at.minute())) " UTC"
         }
     }
 }
@@ -89,7 +96,10 @@ pub async fn revoke(
     }
 }
 
-pub async fn revoke_others(Extension(visit): Extension<Visit>, user: FreshUser) -> Result<Response, Problem> {
+pub async fn revoke_others(
+    Extension(visit): Extension<Visit>,
+    user: FreshUser,
+) -> Result<Response, Problem> {
     let answer = sessions::revoke_others(Extension(visit), user).await?;
     Ok(see_after(&answer, "/auth/sessions?done=devices-signed-out"))
 }

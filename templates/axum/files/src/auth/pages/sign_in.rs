@@ -48,10 +48,12 @@ fn target<'a>(visit: &'a Visit, next: &'a str) -> &'a str {
 }
 
 fn login_page(visit: &Visit, email: &str, said: &Said, refused: Option<Refused>) -> Response {
-    let unverified = refused.as_ref().is_some_and(|refused| refused.is(&Problem::email_unverified()));
+    let unverified =
+        refused.as_ref().is_some_and(|refused| refused.is(&Problem::email_unverified()));
     let page = Page::new(visit, "Sign in").notice(said).refused(refused, LOGIN);
     let next = said.hidden();
-    let form = Form { email, hidden: next.as_slice(), ..Form::new("/auth/login", LOGIN, "Sign in") };
+    let form =
+        Form { email, hidden: next.as_slice(), ..Form::new("/auth/login", LOGIN, "Sign in") };
     let content = html! {
         (page.form(&form))
         ul.links {
@@ -96,11 +98,18 @@ pub async fn reauth(
 }
 
 fn reauth_page(visit: &Visit, user: &User, said: &Said, refused: Option<Refused>) -> Response {
-    let page = Page::new(visit, "Enter your password again").of(user, "").notice(said).refused(refused, REAUTH);
+    let page = Page::new(visit, "Enter your password again")
+        .of(user, "")
+        .notice(said)
+        .refused(refused, REAUTH);
     let next = said.hidden();
-    let form = Form { email: &user.email, hidden: next.as_slice(), ..Form::new("/auth/reauth", REAUTH, "Continue") };
+    let form = Form {
+        email: &user.email,
+        hidden: next.as_slice(),
+        ..Form::new("/auth/reauth", REAUTH, "Continue")
+    };
     let content = html! {
-        p { "What you want to do concerns the security of your account, and you signed in some time ago." }
+        p { "What you want to do concerns your account’s security, and you signed in a while ago." }
         (page.form(&form))
         p.links { a href="/auth/account" { "Back to the account" } }
     };

@@ -46,10 +46,13 @@ fn register_page(visit: &Visit, email: &str, refused: Option<Refused>) -> Respon
     page.show(content)
 }
 
-/// The same after a sign-up, a repeated mail and a forgotten password, for known and unknown addresses.
+/// The same after a sign-up, a repeated mail and a forgotten password, and for every address.
 pub async fn show_mailbox(Extension(visit): Extension<Visit>) -> Response {
     let content = html! {
-        p { "If the address can be used here, a mail is on its way to it. Open the link in that mail, best in this browser." }
+        p {
+            "If the address can be used here, a mail is on its way to it. Open the link in that \
+             mail, best in this browser."
+        }
         p { "Nothing after a few minutes? Look into the spam folder, then:" }
         ul.links {
             li { a href="/auth/verify/resend" { "Send the confirmation again" } }
@@ -95,7 +98,10 @@ pub async fn show_verify(
     verify_page(&visit, &token, None).await
 }
 
-pub async fn verify(Extension(visit): Extension<Visit>, posted: Posted) -> Result<Response, Problem> {
+pub async fn verify(
+    Extension(visit): Extension<Visit>,
+    posted: Posted,
+) -> Result<Response, Problem> {
     let confirmed = async { accounts::confirm(&visit, posted.read()?.0).await };
     match confirmed.await {
         Ok(true) => Ok(see("/auth/account?done=address-confirmed")),
@@ -106,7 +112,11 @@ pub async fn verify(Extension(visit): Extension<Visit>, posted: Posted) -> Resul
 
 /// Takes the password where the registration was made in another browser. A link that does not work
 /// is a page of its own.
-async fn verify_page(visit: &Visit, token: &str, refused: Option<Refused>) -> Result<Response, Problem> {
+async fn verify_page(
+    visit: &Visit,
+    token: &str,
+    refused: Option<Refused>,
+) -> Result<Response, Problem> {
     let owner = accounts::usable(visit, Purpose::Verify, token).await?;
     let fields = if accounts::is_registering_browser(visit, &owner) { &[] } else { PASSWORD };
     let page = Page::new(visit, "Confirm your address").refused(refused, fields);
@@ -119,7 +129,10 @@ async fn verify_page(visit: &Visit, token: &str, refused: Option<Refused>) -> Re
         @if fields.is_empty() {
             p { "One step is left: confirm that you signed up with " strong { (owner.email) } "." }
         } @else {
-            p { "You signed up in another browser, or somebody else did with your address. Enter the password that was chosen then." }
+            p {
+                "You signed up in another browser, or somebody else did with your address. Enter \
+                 the password that was chosen then."
+            }
         }
         (page.form(&form))
     };

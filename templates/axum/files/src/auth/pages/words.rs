@@ -4,8 +4,10 @@
 use super::form::Kind;
 use crate::auth::{problem::Problem, settings::Settings};
 
-pub const NOWHERE: (&str, &str) =
-    ("There is no such page", "Check the address. If you followed a link, go back and try another.");
+pub const NOWHERE: (&str, &str) = (
+    "There is no such page",
+    "Check the address. If you followed a link, go back and try another.",
+);
 
 pub const WRONG_PASSWORD: &str = "Check the password and try again.";
 
@@ -33,39 +35,44 @@ pub fn title(problem: &Problem) -> &'static str {
 /// What happened and what to do about it.
 pub fn advice(problem: &Problem, settings: &Settings) -> String {
     match problem.code() {
-        "email_invalid" => "Enter an e-mail address like name@example.com.".to_owned(),
         "password_too_short" => {
             let min = settings.policy.password_min;
             format!("Choose a longer password: at least {min} characters.")
-        }
-        "password_too_long" => "Choose a shorter password: at most 256 characters.".to_owned(),
-        "password_common" => "Choose another password: this one is on lists that attackers try first.".to_owned(),
-        "password_contextual" => {
-            "Choose another password: this one is made of your e-mail address or of this site’s name.".to_owned()
-        }
-        "password_guessable" => {
-            "Choose another password: this one follows a pattern that is easy to guess. Some unrelated words work well."
-                .to_owned()
-        }
-        "password_required" => "Enter the password that you chose when you signed up.".to_owned(),
-        "invalid_credentials" => "Check the address and the password, and try again.".to_owned(),
-        "email_unchanged" => "This is your address already. Enter another one.".to_owned(),
-        "email_unverified" => "Confirm your address first: open the link in the mail that we sent you.".to_owned(),
-        "token_invalid" => "It was used before, or it has expired. Ask for a new mail.".to_owned(),
-        "foreign_request" => {
-            "It did not come from a page of this site. Open the page again and repeat what you did.".to_owned()
         }
         "too_many_requests" => {
             let wait = problem.retry_after().map_or_else(|| "a while".to_owned(), duration);
             format!("There were too many attempts. Wait {wait}, then try again.")
         }
-        "unavailable" => "Nothing was changed. Try again in a few minutes.".to_owned(),
-        "body_too_large" => "What you sent is too long. Go back and shorten it.".to_owned(),
-        "invalid_fields" | "malformed_request" => {
-            "What was sent cannot be read. Go back, fill in every field and try again.".to_owned()
-        }
-        _ => problem.title().to_owned(),
+        code => sentence(code).unwrap_or(problem.title()).to_owned(),
     }
+}
+
+fn sentence(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "email_invalid" => "Enter an e-mail address like name@example.com.",
+        "email_unchanged" => "This is your address already. Enter another one.",
+        "email_unverified" => "Confirm your address first: open the link that we mailed to you.",
+        "password_too_long" => "Choose a shorter password: at most 256 characters.",
+        "password_common" => "Choose another password: attackers try this one first.",
+        "password_contextual" => {
+            "Choose another password: this one is made of your address or of this site’s name."
+        }
+        "password_guessable" => {
+            "Choose another password: this one is easy to guess. Some unrelated words work well."
+        }
+        "password_required" => "Enter the password that you chose when you signed up.",
+        "invalid_credentials" => "Check the address and the password, and try again.",
+        "token_invalid" => "It was used before, or it has expired. Ask for a new mail.",
+        "foreign_request" => {
+            "It did not come from a page of this site. Open the page again and repeat what you did."
+        }
+        "unavailable" => "Nothing was changed. Try again in a few minutes.",
+        "body_too_large" => "What you sent is too long. Go back and shorten it.",
+        "invalid_fields" | "malformed_request" => {
+            "What was sent cannot be read. Go back, fill in every field and try again."
+        }
+        _ => return None,
+    })
 }
 
 /// What an empty field asks for.
@@ -80,7 +87,10 @@ pub const fn empty(kind: Kind) -> &'static str {
 
 pub fn password_rules(settings: &Settings) -> String {
     let min = settings.policy.password_min;
-    format!("At least {min} characters. Any will do, spaces too: a few unrelated words, or what a password manager makes.")
+    format!(
+        "At least {min} characters, of any kind, spaces too: a few unrelated words, or what a \
+         password manager makes."
+    )
 }
 
 /// What a page says after something was done, by the code in its address.
@@ -89,7 +99,9 @@ pub fn done(code: &str) -> Option<&'static str> {
         "signed-out" => "You are signed out.",
         "sign-in-again" => "Sign in, then do it again: what you sent was not saved.",
         "address-confirmed" => "Your address is confirmed.",
-        "address-mailed" => "Open the link in the mail to the new address. Until then, your address stays as it is.",
+        "address-mailed" => {
+            "Open the link in the mail to the new address. Until then, your address stays as it is."
+        }
         "address-changed" => "Your address is changed. Every other device is signed out.",
         "device-signed-out" => "The device is signed out.",
         "devices-signed-out" => "Every other device is signed out.",

@@ -515,6 +515,9 @@ async fn inp_02_and_03_forms_are_readable_and_small() {
     for body in [&b"email=ann%ff@mail.test"[..], b"email=\xc0\xaf@mail.test", b"em%ffail=x", b"email=%ed%a0%80"] {
         assert_eq!(app.browser().submit_raw("/auth/password/forgot", body.to_vec()).await.status, 422, "{body:?}");
     }
+    let broken = b"email=ann@mail.test&password=seven+Quiet+herons+cross%ff".to_vec();
+    assert_eq!(app.browser().submit_raw("/auth/login", broken).await.status, 422);
+    assert_eq!(app.number("SELECT count(*) FROM auth_audit").await, 0, "no guess was evaluated");
     for body in ["", "email", "email=", "=", "&&&", "email=ann%00@mail.test"] {
         assert_eq!(app.browser().submit_raw("/auth/password/forgot", body.into()).await.status, 422, "{body}");
     }
