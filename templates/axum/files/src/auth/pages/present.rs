@@ -20,14 +20,16 @@ use crate::auth::{problem::Problem, visit::Visit};
 /// page, and from there back to what they wanted to read. What they wanted to change is not kept: a
 /// way back must not change anything.
 pub async fn present(request: Request, next: Next) -> Response {
-    let visit = Visit::of(request.extensions());
-    let (true, Ok(visit)) = (is_for_page(request.method(), request.headers()), visit) else {
+    let visit = request.extensions().get::<Visit>().cloned();
+    let visit = visit.filter(|_| is_for_page(request.method(), request.headers()));
+    let Some(visit) = visit else {
         return next.run(request).await;
     };
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let response = next.run(request).await;
     let settings = visit.auth().settings();
-    let (title, text) = match response.extensions().get::<Problem>() {
+    let problem = response.extensions().get::<Problem>();
+    let (title, text) = match problem {
         Some(problem) if problem.is_not_signed_in() => {
             return to_login(method.is_safe().then_some(&uri));
         }
@@ -40,13 +42,13 @@ pub async fn present(request: Request, next: Next) -> Response {
         }
         None => return response,
     };
-    Page::new(&visit, title).replace(
-        response.into_parts().0,
-        html! {
-            p { (text) }
-            p { a href="/" { "Go to the start page" } }
-        },
-    )
+    let content = html! {
+        p { (text) }
+        ul.links {
+            @for (path, name) in words::ways_on(problem) { li { a href=(path) { (name) } } }
+        }
+    };
+    Page::new(&visit, title).replace(response.into_parts().0, content)
 }
 
 /// What axum answers on its own: there is nothing here, or not for this method.

@@ -32,6 +32,18 @@ pub fn title(problem: &Problem) -> &'static str {
     }
 }
 
+/// Where to go from a page about a problem.
+pub fn ways_on(problem: Option<&Problem>) -> &'static [(&'static str, &'static str)] {
+    match problem.map(Problem::code) {
+        Some("token_invalid") => &[
+            ("/auth/verify/resend", "Send the confirmation again"),
+            ("/auth/password/forgot", "Ask for a new password"),
+            ("/auth/login", "Go to the sign-in page"),
+        ],
+        _ => &[("/", "Go to the start page")],
+    }
+}
+
 /// What happened and what to do about it.
 pub fn advice(problem: &Problem, settings: &Settings) -> String {
     match problem.code() {
