@@ -8,6 +8,7 @@
 mod accounts;
 mod boundary;
 mod database;
+mod instances;
 mod logins;
 mod passwords;
 mod self_service;
@@ -67,6 +68,7 @@ struct App {
     auth: Auth,
     router: Router,
     folder: PathBuf,
+    variables: BTreeMap<&'static str, String>,
     /// One connection for all that tests do to the database: SQLite does not always notice at once
     /// that another one has changed the schema.
     admin: tokio::sync::Mutex<sqlx::pool::PoolConnection<Database>>,
@@ -101,6 +103,23 @@ fn temporary_folder() -> PathBuf {
     folder
 }
 
+/// The application as one process runs it.
+async fn instance(
+    variables: &BTreeMap<&'static str, String>,
+    folder: &std::path::Path,
+    cost: Cost,
+) -> (Auth, Router) {
+    let mut settings = read(variables).expect("settings");
+    settings.outbox = Outbox::Files(folder.join("mail"));
+    settings.cost = cost;
+    let auth = Auth::open(settings).await.expect("a start");
+    let app = Router::new()
+        .route("/own", get(|| async { "own" }).post(|| async { "own" }))
+        .route("/guarded", get(guarded).post(guarded));
+    let router = auth.layer(app);
+    (auth, router)
+}
+
 impl App {
     async fn new() -> Self {
         Self::with(&[]).await
@@ -117,16 +136,9 @@ impl App {
         let mut variables = variables();
         variables.insert("DATABASE_URL", database.url.clone());
         variables.extend(changes.iter().map(|(name, value)| (*name, (*value).to_owned())));
-        let mut settings = read(&variables).expect("settings");
-        settings.outbox = Outbox::Files(folder.join("mail"));
-        settings.cost = cost;
-        let auth = Auth::open(settings).await.expect("a start");
-        let app = Router::new()
-            .route("/own", get(|| async { "own" }).post(|| async { "own" }))
-            .route("/guarded", get(guarded).post(guarded));
-        let router = auth.layer(app);
+        let (auth, router) = instance(&variables, &folder, cost).await;
         let admin = auth.db().pool().acquire().await.expect("a connection").into();
-        Self { auth, router, folder, admin, _database: database }
+        Self { auth, router, folder, variables, admin, _database: database }
     }
 
     async fn sql(&self, statement: &'static str) -> u64 {
@@ -219,8 +231,18 @@ impl App {
 
     /// Sends requests at the same time.
     async fn parallel(&self, requests: impl IntoIterator<Item = Request<Body>>) -> Vec<Answer> {
-        let send = |request| tokio::spawn(self.router.clone().oneshot(request));
-        let tasks: Vec<_> = requests.into_iter().map(send).collect();
+        self.spread(std::slice::from_ref(&self.router), requests).await
+    }
+
+    /// Sends requests at the same time to instances in turn.
+    async fn spread(
+        &self,
+        instances: &[Router],
+        requests: impl IntoIterator<Item = Request<Body>>,
+    ) -> Vec<Answer> {
+        let turns = instances.iter().cycle().zip(requests);
+        let send = |(instance, request): (&Router, _)| tokio::spawn(instance.clone().oneshot(request));
+        let tasks: Vec<_> = turns.map(send).collect();
         let mut answers = Vec::new();
         for task in tasks {
             let response = task.await.expect("no panic").expect("an answer");
@@ -239,7 +261,8 @@ impl App {
 
     fn browser(&self) -> Browser<'_> {
         Browser {
-            app: self,
+            router: self.router.clone(),
+            app: std::marker::PhantomData,
             cookies: BTreeMap::new(),
             headers: HeaderMap::new(),
             peer: IpAddr::from([192, 0, 2, 7]),
@@ -292,7 +315,9 @@ impl Letter {
 /// A client with cookies, that says about itself what a browser would.
 #[derive(Clone)]
 struct Browser<'a> {
-    app: &'a App,
+    router: Router,
+    /// The database goes with the application.
+    app: std::marker::PhantomData<&'a App>,
     cookies: BTreeMap<String, String>,
     headers: HeaderMap,
     peer: IpAddr,
@@ -341,6 +366,12 @@ impl Browser<'_> {
         self
     }
 
+    /// The same browser, led to another instance.
+    fn on(mut self, instance: &Router) -> Self {
+        self.router = instance.clone();
+        self
+    }
+
     fn with(mut self, name: &'static str, value: &str) -> Self {
         self.headers
             .insert(HeaderName::from_static(name), value.parse().expect("a value"));
@@ -380,7 +411,7 @@ impl Browser<'_> {
         for (name, value) in &self.headers {
             request.headers_mut().insert(name, value.clone());
         }
-        let response = self.app.router.clone().oneshot(request).await.expect("an answer");
+        let response = self.router.clone().oneshot(request).await.expect("an answer");
         let answer = Answer::from(response).await;
         for cookie in answer.set_cookies() {
             let (pair, _) = cookie.split_once(';').expect("attributes");
