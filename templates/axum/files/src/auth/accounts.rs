@@ -18,7 +18,7 @@ use super::{
     passwords::Password,
     problem::Problem,
     sign_in, throttle,
-    tokens::{self, Owner, Purpose},
+    tokens::{self, Order, Owner, Purpose},
     visit::Visit,
 };
 
@@ -77,9 +77,15 @@ pub async fn register(
     let user_id = insert(&mut tx, &email, &hash).await?;
     let letter = match &user_id {
         Some(id) => {
-            let (binding, seconds) = (tokens::hash(&browser), policy.verify_token);
-            let token =
-                tokens::issue(&mut tx, Purpose::Verify, id, &email, Some(&binding), seconds).await?;
+            let order = Order {
+                purpose: Purpose::Verify,
+                user_id: id,
+                email: &email,
+                new_email: None,
+                browser_hash: Some(&tokens::hash(&browser)),
+                seconds: policy.verify_token,
+            };
+            let token = tokens::issue(&mut tx, order).await?;
             Letter::verify(settings, &email, &token)
         }
         None => Letter::already_registered(settings, &email),
@@ -116,7 +122,7 @@ async fn insert(
 
 #[derive(Deserialize)]
 pub struct Link {
-    token: String,
+    pub token: String,
 }
 
 /// The owner of the token in a link's query. Shows, never consumes: mail scanners follow links.
@@ -244,9 +250,15 @@ async fn renew_verification(visit: Visit, email: String) -> Result<Option<Letter
     .fetch_optional(&mut *tx)
     .await?
     .flatten();
-    let seconds = settings.policy.verify_token;
-    let (id, to) = (&account.id, &account.email);
-    let token = tokens::issue(&mut tx, Purpose::Verify, id, to, browser.as_deref(), seconds).await?;
+    let order = Order {
+        purpose: Purpose::Verify,
+        user_id: &account.id,
+        email: &account.email,
+        new_email: None,
+        browser_hash: browser.as_deref(),
+        seconds: settings.policy.verify_token,
+    };
+    let token = tokens::issue(&mut tx, order).await?;
     tx.commit().await?;
-    Ok(Some(Letter::verify(settings, to, &token)))
+    Ok(Some(Letter::verify(settings, &account.email, &token)))
 }

@@ -5,7 +5,7 @@
 
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{db::Connection, store::Grant, throttle, tokens, visit::Visit};
+use super::{db::Connection, store::Grant, throttle, visit::Visit};
 
 /// Refusals are recorded at most this often per minute, source and kind.
 const REFUSALS_PER_MINUTE: i64 = 10;
@@ -100,10 +100,9 @@ async fn write(
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO auth_audit
-             (id, at, event, outcome, reason, user_id, subject, ip, user_agent, request_id)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+             (at, event, outcome, reason, user_id, subject, ip, user_agent, request_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
-    .bind(tokens::random::<16>())
     .bind(timestamp())
     .bind(event.name)
     .bind(event.outcome)
@@ -128,6 +127,28 @@ async fn write(
         request_id,
     );
     Ok(())
+}
+
+/// The newest entries, of one user or of all, oldest first: a line for each.
+pub async fn lines(
+    db: &mut Connection,
+    user_id: Option<&str>,
+    limit: i64,
+) -> Result<Vec<String>, sqlx::Error> {
+    type Row = (String, String, String, String, Option<String>, Option<String>, String, String);
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT at, event, outcome, reason, user_id, subject, ip, request_id FROM auth_audit
+         WHERE $1 IS NULL OR user_id = $1 ORDER BY id DESC LIMIT $2",
+    )
+    .bind(user_id)
+    .bind(limit)
+    .fetch_all(db)
+    .await?;
+    let line = |(at, event, outcome, reason, user, subject, ip, request): Row| {
+        let who = user.or(subject.map(|hash| format!("unknown:{hash}"))).unwrap_or_default();
+        format!("{at}  {event:<24}  {outcome:<7}  {reason:<20}  {who:<24}  {ip:<15}  {request}")
+    };
+    Ok(rows.into_iter().rev().map(line).collect())
 }
 
 pub fn timestamp() -> String {

@@ -2,10 +2,17 @@
 
 use std::{str::FromStr, time::Duration};
 
+[% if db == "postgres" -%]
 use sqlx::{
-    Sqlite, SqlitePool, Transaction,
+    Pool, Postgres, Transaction,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+[%- else -%]
+use sqlx::{
+    Pool, Sqlite, Transaction,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
+[%- endif %]
 use time::OffsetDateTime;
 
 /// Applied in order, each once. Append; never edit one that was released.
@@ -13,13 +20,35 @@ const MIGRATIONS: &[(i64, &str)] = &[(1, include_str!("migrations/0001_accounts.
 
 const PURGE_EVERY: Duration = Duration::from_secs(600);
 
+[% if db == "postgres" -%]
+/// What the module keeps its tables in.
+pub type Database = Postgres;
+/// A connection with or without an open transaction.
+pub type Connection = sqlx::PgConnection;
+[%- else -%]
+/// What the module keeps its tables in.
+pub type Database = Sqlite;
 /// A connection with or without an open transaction.
 pub type Connection = sqlx::SqliteConnection;
+[%- endif %]
 
 #[derive(Clone, Debug)]
-pub struct Db(SqlitePool);
+pub struct Db(Pool<Database>);
 
 impl Db {
+[%- if db == "postgres" %]
+    pub async fn open(url: &str) -> Result<Self, sqlx::Error> {
+        let options = PgConnectOptions::from_str(url)?;
+        let pool = PgPoolOptions::new()
+            .max_connections(16)
+            .acquire_timeout(Duration::from_secs(5))
+            .connect_with(options)
+            .await?;
+        let db = Self(pool);
+        db.migrate().await?;
+        Ok(db)
+    }
+[%- else %]
     pub async fn open(url: &str) -> Result<Self, sqlx::Error> {
         let options = SqliteConnectOptions::from_str(url)?
             .create_if_missing(true)
@@ -36,22 +65,34 @@ impl Db {
         db.migrate().await?;
         Ok(db)
     }
+[%- endif %]
 
     /// For statements that stand alone.
-    pub fn pool(&self) -> &SqlitePool {
+    pub fn pool(&self) -> &Pool<Database> {
         &self.0
     }
-
+[% if db == "postgres" %]
+    /// A transaction, whatever the server's default isolation. Every decision in it is one statement
+    /// that locks the row it decides on. Dropped without `commit`, it leaves no trace.
+    pub async fn write(&self) -> Result<Transaction<'static, Database>, sqlx::Error> {
+        self.0.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE").await
+    }
+[%- else %]
     /// A transaction that holds the write lock from its start, so that nothing it reads can change
     /// before it writes. Dropped without `commit`, it leaves no trace.
-    pub async fn write(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+    pub async fn write(&self) -> Result<Transaction<'static, Database>, sqlx::Error> {
         self.0.begin_with("BEGIN IMMEDIATE").await
     }
+[%- endif %]
 
     /// Keeps its own list of applied versions, so the application's own migrator (which refuses
     /// versions that it does not know) never meets these.
     async fn migrate(&self) -> Result<(), sqlx::Error> {
         let mut tx = self.write().await?;
+[%- if db == "postgres" %]
+        // Instances that start at the same time take turns. The number is only this module's.
+        sqlx::query("SELECT pg_advisory_xact_lock(4707249126521183)").execute(&mut *tx).await?;
+[%- endif %]
         sqlx::query(
             "CREATE TABLE IF NOT EXISTS auth_migrations
                  (version BIGINT PRIMARY KEY NOT NULL, applied_at BIGINT NOT NULL)",

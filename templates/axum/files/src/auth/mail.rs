@@ -191,6 +191,16 @@ impl Letter {
         Self::new(settings, to, "choose a new password", text)
     }
 
+    /// To the new address; the account keeps the old one until the link is used.
+    pub fn email_change(settings: &Settings, to: &str, token: &str) -> Self {
+        let link = format!("{}/auth/email/confirm?token={token}", settings.base_url);
+        let text = format!(
+            "Open this link to make this the address of your account:\n\n{link}\n\n\
+             It works where you are signed in. If you did not ask for it, ignore this mail.\n"
+        );
+        Self::new(settings, to, "confirm your new address", text)
+    }
+
     /// Tells the owner of something that concerns the security of the account (ASVS 6.3.7).
     pub fn notice(settings: &Settings, to: &str, what: &str, at: &str, ip: &str) -> Self {
         let text = format!(

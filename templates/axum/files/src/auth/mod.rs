@@ -24,13 +24,16 @@ mod cookies;
 mod csrf;
 mod db;
 mod email;
+mod email_change;
 mod input;
 mod mail;
 mod operator;
 mod password;
 mod passwords;
+mod personal;
 mod problem;
 mod routes;
+mod sessions;
 mod settings;
 mod sign_in;
 mod store;
@@ -52,7 +55,7 @@ use [= import.tower_sessions =]::{SessionManagerLayer, cookie::SameSite};
 
 pub use problem::Problem;
 pub use settings::{Settings, StartError};
-pub use user::{MaybeUser, User};
+pub use user::{FreshUser, MaybeUser, User};
 
 /// The running module: cheap to clone, shared by every request.
 #[derive(Clone)]

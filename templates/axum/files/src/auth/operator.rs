@@ -1,10 +1,13 @@
-//! The operator's hook: `<app> auth disable|enable|revoke USER`, `<app> auth revoke --all`.
+//! The operator's hook: `<app> auth disable|enable|revoke USER`, `auth revoke --all`, `auth audit [USER]`.
 //!
 //! USER is an id or an address. It acts on the database, so running instances obey at once.
 
 use super::{Auth, audit, db::Connection, email, settings::StartError, store, tokens};
 
-const USAGE: &str = "usage: auth disable|enable|revoke USER, or auth revoke --all";
+const USAGE: &str = "usage: auth disable|enable|revoke USER, auth revoke --all, or auth audit [USER]";
+
+/// Lines of the audit trail that are shown, the newest.
+const MAX_LINES: i64 = 1_000;
 
 /// Runs the command if the arguments are one. True if there was one.
 pub async fn run(
@@ -14,14 +17,21 @@ pub async fn run(
     if arguments.next().as_deref() != Some("auth") {
         return Ok(false);
     }
-    let (Some(command), Some(whom), None) = (arguments.next(), arguments.next(), arguments.next())
-    else {
-        return Err(StartError::Operator(USAGE.to_owned()));
+    let words = [arguments.next(), arguments.next(), arguments.next()];
+    let (command, whom) = match words {
+        [Some(command), whom, None] if command == "audit" => {
+            for line in trail(auth, whom.as_deref()).await? {
+                println!("{line}");
+            }
+            return Ok(true);
+        }
+        [Some(command), Some(whom), None] => (command, whom),
+        _ => return Err(StartError::Operator(USAGE.to_owned())),
     };
     let mut tx = auth.db().write().await?;
     let ids = find(&mut tx, &whom, command == "revoke").await?;
     if ids.is_empty() {
-        return Err(StartError::Operator(format!("no such user: {whom}")));
+        return Err(unknown(&whom));
     }
     for id in &ids {
         apply(&mut tx, &command, id).await?;
@@ -29,6 +39,25 @@ pub async fn run(
     tx.commit().await?;
     println!("auth: {command}: {} account(s)", ids.len());
     Ok(true)
+}
+
+fn unknown(whom: &str) -> StartError {
+    StartError::Operator(format!("no such user: {whom}"))
+}
+
+/// The audit trail of one user, or of all, oldest first: a line for each event.
+pub async fn trail(auth: &Auth, whom: Option<&str>) -> Result<Vec<String>, StartError> {
+    let mut db = auth.db().pool().acquire().await?;
+    let id = match whom {
+        Some(whom) => {
+            let found = find(&mut db, whom, false).await?.pop();
+            // The trail outlives the account: then only its id is known.
+            let known = found.or_else(|| (!whom.contains('@')).then(|| whom.to_owned()));
+            Some(known.ok_or_else(|| unknown(whom))?)
+        }
+        None => None,
+    };
+    Ok(audit::lines(&mut db, id.as_deref(), MAX_LINES).await?)
 }
 
 async fn find(db: &mut Connection, whom: &str, may_be_all: bool) -> sqlx::Result<Vec<String>> {

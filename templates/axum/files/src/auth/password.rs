@@ -18,7 +18,7 @@ use super::{
     passwords::Password,
     problem::Problem,
     sign_in, store, throttle,
-    tokens::{self, Purpose},
+    tokens::{self, Order, Purpose},
     user::User,
     visit::Visit,
 };
@@ -52,7 +52,7 @@ pub async fn change(
     tx.commit().await?;
 
     sign_in::begin_until(&visit, &user.id, epoch, now(), user.expires_at).await?;
-    sign_in::notify(&visit, &user.email, CHANGED).await?;
+    sign_in::notify(&visit, &user.email, CHANGED).await;
     Ok(Json(json!({ "status": "changed" })).into_response())
 }
 
@@ -110,11 +110,17 @@ async fn write_reset(visit: Visit, email: String) -> Result<Option<Letter>, Prob
     let Some(account) = account.filter(|account| account.disabled_at.is_none()) else {
         return Ok(None);
     };
-    let seconds = settings.policy.reset_token;
-    let (id, to) = (&account.id, &account.email);
-    let token = tokens::issue(&mut tx, Purpose::Reset, id, to, None, seconds).await?;
+    let order = Order {
+        purpose: Purpose::Reset,
+        user_id: &account.id,
+        email: &account.email,
+        new_email: None,
+        browser_hash: None,
+        seconds: settings.policy.reset_token,
+    };
+    let token = tokens::issue(&mut tx, order).await?;
     tx.commit().await?;
-    Ok(Some(Letter::reset(settings, to, &token)))
+    Ok(Some(Letter::reset(settings, &account.email, &token)))
 }
 
 /// Says whether the link still works.
@@ -158,6 +164,6 @@ pub async fn reset(
     audit::record(&mut tx, &visit, Event::success("password_reset").of(Some(&user_id))).await?;
     tx.commit().await?;
 
-    sign_in::notify(&visit, &owner.email, RESET).await?;
+    sign_in::notify(&visit, &owner.email, RESET).await;
     Ok(Json(json!({ "status": "changed" })).into_response())
 }

@@ -46,6 +46,9 @@ problems! {
     invalid_credentials: UNAUTHORIZED, "The e-mail address or the password is wrong.";
     email_unverified: FORBIDDEN, "Confirm the e-mail address first.";
     not_signed_in: UNAUTHORIZED, "Sign in to continue.";
+    reauth_required: FORBIDDEN, "Enter the password again to continue.";
+    email_unchanged: UNPROCESSABLE_ENTITY, "The account has this e-mail address already.";
+    session_unknown: NOT_FOUND, "There is no such session. It may have ended.";
     token_invalid: BAD_REQUEST, "This link is not valid, was used, or has expired.";
     foreign_request: FORBIDDEN, "The request does not come from this site.";
     too_many_requests: TOO_MANY_REQUESTS, "Too many attempts. Try again later.";

@@ -6,10 +6,10 @@ use axum::{
     http::{HeaderName, HeaderValue, header},
     middleware::{Next, from_fn},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 
-use super::{accounts, password, sign_in, visit::Visit};
+use super::{accounts, email_change, password, personal, sessions, sign_in, visit::Visit};
 
 /// `openapi.yaml` describes these; a test compares the two.
 pub fn router() -> Router {
@@ -20,9 +20,17 @@ pub fn router() -> Router {
         .route("/auth/login", post(sign_in::login))
         .route("/auth/logout", post(sign_in::logout))
         .route("/auth/me", get(sign_in::me))
+        .route("/auth/reauth", post(sign_in::reauth))
         .route("/auth/password", post(password::change))
         .route("/auth/password/forgot", post(password::forgot))
         .route("/auth/password/reset", get(password::show_reset).post(password::reset))
+        .route("/auth/email", post(email_change::request))
+        .route("/auth/email/confirm", get(email_change::show).post(email_change::confirm))
+        .route("/auth/sessions", get(sessions::list))
+        .route("/auth/sessions/[% if dep.axum.version == "0.7" %]:id[% else %]{id}[% endif %]", delete(sessions::revoke))
+        .route("/auth/sessions/revoke-others", post(sessions::revoke_others))
+        .route("/auth/export", get(personal::export))
+        .route("/auth/account", delete(personal::delete))
         .route_layer(from_fn(harden))
 }
 

@@ -19,6 +19,9 @@ use [= import.base64 =]::{
 };
 use [= import.ipnet =]::IpNet;
 use [= import.lettre =]::message::Mailbox;
+[% if db == "postgres" -%]
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
+[% endif -%]
 
 use super::{cookies::Cookies, passwords::Cost, tokens};
 
@@ -50,8 +53,10 @@ pub(super) struct Policy {
     pub session_absolute: i64,
     pub sessions: i64,
     pub password_min: i64,
+    pub reauth: i64,
     pub verify_token: i64,
     pub reset_token: i64,
+    pub email_token: i64,
     pub login_failures: i64,
     pub login_backoff: i64,
     pub login_cap: i64,
@@ -108,7 +113,11 @@ impl fmt::Display for StartError {
             Self::Database(error) => write!(
                 f,
                 "the database of DATABASE_URL cannot be used: {error}\n  \
+                 [% if db == "postgres" -%]
+                 Check that the server runs, and the host, name, user and password."
+                 [%- else -%]
                  Check the path, its folder and its permissions."
+                 [%- endif %]
             ),
             Self::Io(error) => write!(f, "{error}"),
             Self::Hashing => f.write_str("argon2id does not work on this machine"),
@@ -196,19 +205,23 @@ impl Policy {
             session_absolute: number("AUTH_SESSION_ABSOLUTE_SECONDS", 43_200, 1..=43_200)?,
             sessions: number("AUTH_SESSIONS_LIMIT", 5, 1..=5)?,
             password_min: number("AUTH_PASSWORD_MIN_LIMIT", 15, 15..=64)?,
+            reauth: number("AUTH_REAUTH_SECONDS", 300, 1..=300)?,
 [%- elif profile == "consumer" %]
             session_idle: number("AUTH_SESSION_IDLE_SECONDS", 604_800, 1..=2_592_000)?,
             session_absolute: number("AUTH_SESSION_ABSOLUTE_SECONDS", 2_592_000, 1..=2_592_000)?,
             sessions: number("AUTH_SESSIONS_LIMIT", 20, 1..=100)?,
             password_min: number("AUTH_PASSWORD_MIN_LIMIT", 12, 12..=64)?,
+            reauth: number("AUTH_REAUTH_SECONDS", 600, 1..=1_800)?,
 [%- else %]
             session_idle: number("AUTH_SESSION_IDLE_SECONDS", 3_600, 1..=2_592_000)?,
             session_absolute: number("AUTH_SESSION_ABSOLUTE_SECONDS", 86_400, 1..=2_592_000)?,
             sessions: number("AUTH_SESSIONS_LIMIT", 20, 1..=100)?,
             password_min: number("AUTH_PASSWORD_MIN_LIMIT", 15, 15..=64)?,
+            reauth: number("AUTH_REAUTH_SECONDS", 600, 1..=1_800)?,
 [%- endif %]
             verify_token: number("AUTH_VERIFY_TOKEN_SECONDS", 86_400, 1..=86_400)?,
             reset_token: number("AUTH_RESET_TOKEN_SECONDS", 1_800, 1..=86_400)?,
+            email_token: number("AUTH_EMAIL_TOKEN_SECONDS", 3_600, 1..=86_400)?,
             login_failures: number("AUTH_LOGIN_FAILURE_LIMIT", 5, 1..=10)?,
             login_backoff: number("AUTH_LOGIN_BACKOFF_SECONDS", 30, 1..=3_600)?,
             login_cap: number("AUTH_LOGIN_CAP_LIMIT", 100, 1..=100)?,
@@ -244,7 +257,7 @@ impl Mode {
         Ok(Self {
             development,
             base_url: Some(format!("http://localhost:{}", listener.port())),
-            database_url: Some("sqlite://.auth-dev/auth.db"),
+            database_url: [% if db == "postgres" %]None[% else %]Some("sqlite://.auth-dev/auth.db")[% endif %],
             mail_from: Some("Development <no-reply@localhost.localdomain>"),
             mail_folder: Some(".auth-dev/mail"),
         })
@@ -367,6 +380,30 @@ fn is_loopback(host: &str) -> bool {
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
+[% if db == "postgres" -%]
+/// TLS, or a server on this machine (ASVS 12.3.1).
+fn database_url(var: Lookup<'_>, default: Option<&str>) -> Result<String, StartError> {
+    const FIX: &str =
+        "Set it to DATABASE_URL=postgres://USER:PASSWORD@HOST/NAME?sslmode=verify-full";
+    let url = required(var, "DATABASE_URL", default, FIX)?;
+    let refuse = |why: &str| wrong("DATABASE_URL", why, FIX);
+    if !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
+        return Err(refuse("does not start with postgres://"));
+    }
+    let options = PgConnectOptions::from_str(&url).map_err(|_| refuse("is not a URL"))?;
+    let host = options.get_host();
+    let is_local = options.get_socket().is_some() || host.starts_with('/') || is_loopback(host);
+    let is_encrypted = matches!(
+        options.get_ssl_mode(),
+        PgSslMode::Require | PgSslMode::VerifyCa | PgSslMode::VerifyFull
+    );
+    if is_local || is_encrypted {
+        Ok(url)
+    } else {
+        Err(refuse("would send accounts without TLS"))
+    }
+}
+[%- else -%]
 fn database_url(var: Lookup<'_>, default: Option<&str>) -> Result<String, StartError> {
     const FIX: &str = "Set it to a file: DATABASE_URL=sqlite:///var/lib/app/app.db";
     let url = required(var, "DATABASE_URL", default, FIX)?;
@@ -384,6 +421,7 @@ fn database_url(var: Lookup<'_>, default: Option<&str>) -> Result<String, StartE
     }
     Ok(url)
 }
+[%- endif %]
 
 /// A folder that only its owner can look into: accounts and mailed links are in it.
 fn private_folder(path: &Path) -> io::Result<()> {
@@ -397,6 +435,7 @@ fn private_folder(path: &Path) -> io::Result<()> {
 fn outbox(var: Lookup<'_>, folder: Option<&str>) -> Result<Outbox, StartError> {
     const FIX: &str = "Set it to smtps://USER:PASSWORD@HOST or smtp://USER:PASSWORD@HOST?tls=required";
     if let Some(folder) = folder {
+        private_folder(Path::new(folder))?;
         return Ok(Outbox::Files(folder.into()));
     }
     let url = required(var, "SMTP_URL", None, FIX)?;

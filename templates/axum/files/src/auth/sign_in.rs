@@ -143,7 +143,7 @@ impl<'a> Guess<'a> {
         tx.commit().await?;
         if account.failed_logins >= SUSPICIOUS_FAILURES {
             let what = "Somebody signed in to your account after several wrong passwords.";
-            notify(self.visit, &account.email, what).await?;
+            notify(self.visit, &account.email, what).await;
         }
         Ok(())
     }
@@ -165,14 +165,21 @@ impl<'a> Guess<'a> {
         // NIST SP 800-63B-4 3.2.2: then only a new password, set by way of the mailbox, helps.
         if failures == Some(auth.settings().policy.login_cap) {
             let what = "After too many wrong passwords, your password was disabled.";
-            notify(self.visit, self.email, what).await?;
+            notify(self.visit, self.email, what).await;
         }
         Ok(())
     }
 }
 
-/// Mails a notice, at most one an hour of a kind.
-pub async fn notify(visit: &Visit, email: &str, what: &'static str) -> Result<(), Problem> {
+/// Mails a notice, at most one an hour of a kind. What it tells of has happened and stands, so a
+/// notice that cannot be sent is an entry in the log, not an error of the request.
+pub async fn notify(visit: &Visit, email: &str, what: &'static str) {
+    if let Err(problem) = try_notify(visit, email, what).await {
+        tracing::error!(target: "auth", ?problem, what, "a notice was not sent");
+    }
+}
+
+async fn try_notify(visit: &Visit, email: &str, what: &'static str) -> Result<(), Problem> {
     let auth = visit.auth();
     let mut db = auth.db().pool().acquire().await?;
     let key = auth.throttle().key(what, email);
@@ -226,6 +233,28 @@ pub async fn begin_until(
     Ok(())
 }
 
+#[derive(Deserialize)]
+pub struct Reauth {
+    password: String,
+}
+
+/// Takes the password again, which opens what a [`FreshUser`](super::FreshUser) may do. A new session
+/// with a new end takes the place of this one (ASVS 7.2.4, 7.5.1).
+pub async fn reauth(
+    Extension(visit): Extension<Visit>,
+    user: User,
+    Input(form): Input<Reauth>,
+) -> Result<Response, Problem> {
+    let policy = &visit.auth().settings().policy;
+    throttle::per_source(&visit, "login", policy.login_source).await?;
+    let account = prove(&visit, &user.email, &Password::new(&form.password)?).await?;
+    if account.id != user.id {
+        return Err(Problem::not_signed_in());
+    }
+    begin(&visit, &account.id, account.epoch, now()).await?;
+    Ok(profile(&account.id, &account.email, now()))
+}
+
 /// Ends the session on the server and makes the browser forget (ASVS 7.4.1, 14.3.1).
 pub async fn logout(Extension(visit): Extension<Visit>) -> Result<Response, Problem> {
     let user = User::from_session(visit.session()).await?;
@@ -237,8 +266,13 @@ pub async fn logout(Extension(visit): Extension<Visit>) -> Result<Response, Prob
         let event = Event::success("logout").of(Some(&user.id));
         audit::record(&mut db, &visit, event).await?;
     }
+    Ok(forgotten())
+}
+
+/// An answer that makes the browser forget what it holds of this site (ASVS 14.3.1).
+pub fn forgotten() -> Response {
     let headers = [(CLEAR_SITE_DATA, "\"cache\", \"cookies\", \"storage\"")];
-    Ok((StatusCode::NO_CONTENT, headers).into_response())
+    (StatusCode::NO_CONTENT, headers).into_response()
 }
 
 pub async fn me(user: User) -> Response {

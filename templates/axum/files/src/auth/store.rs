@@ -18,6 +18,7 @@ use super::{
     Auth, audit,
     db::{Connection, Db, now},
     settings::Policy,
+    tokens,
     user::User,
 };
 
@@ -58,18 +59,19 @@ impl Store {
 
     async fn insert(&self, record: &mut Record, grant: &Grant) -> sqlx::Result<bool> {
         let mut tx = self.db.write().await?;
+        if !lock_account(&mut tx, grant).await? {
+            return Ok(false);
+        }
         // A taken id inserts nothing: try again with another.
         for _ in 0..2 {
             let inserted = sqlx::query(
-                "INSERT INTO auth_sessions (id_hash, user_id, created_at, authenticated_at,
+                "INSERT INTO auth_sessions (id_hash, handle, user_id, created_at, authenticated_at,
                                             last_seen_at, expires_at, ip, user_agent)
-                 SELECT $1, id, $4, $5, $4, $6, $7, $8 FROM auth_users
-                 WHERE id = $2 AND epoch = $3 AND verified_at IS NOT NULL AND disabled_at IS NULL
-                 ON CONFLICT (id_hash) DO NOTHING",
+                 VALUES ($1, $2, $3, $4, $5, $4, $6, $7, $8) ON CONFLICT (id_hash) DO NOTHING",
             )
             .bind(hash(&record.id))
+            .bind(tokens::random::<12>())
             .bind(&grant.user_id)
-            .bind(grant.epoch)
             .bind(now())
             .bind(grant.auth_time)
             .bind(grant.expires_at)
@@ -105,8 +107,9 @@ impl Store {
     }
 
     async fn find(&self, id: &Id) -> sqlx::Result<Option<(User, i64)>> {
-        let row: Option<(String, String, i64, i64, i64, i64)> = sqlx::query_as(
-            "SELECT u.id, u.email, s.authenticated_at, u.epoch, s.expires_at, s.last_seen_at
+        let row: Option<(String, String, String, i64, i64, i64, i64)> = sqlx::query_as(
+            "SELECT u.id, u.email, s.handle, s.authenticated_at, u.epoch, s.expires_at,
+                    s.last_seen_at
              FROM auth_sessions s JOIN auth_users u ON u.id = s.user_id
              WHERE s.id_hash = $1 AND s.expires_at > $2 AND s.last_seen_at > $3
                AND u.verified_at IS NOT NULL AND u.disabled_at IS NULL",
@@ -117,8 +120,8 @@ impl Store {
         .fetch_optional(self.db.pool())
         .await?;
         Ok(
-            row.map(|(id, email, auth_time, epoch, expires_at, last_seen)| {
-                let user = User { id, email, auth_time, epoch, expires_at };
+            row.map(|(id, email, session, auth_time, epoch, expires_at, last_seen)| {
+                let user = User { id, email, auth_time, session, epoch, expires_at };
                 (user, last_seen)
             }),
         )
@@ -184,7 +187,21 @@ impl SessionStore for Store {
     }
 }
 
-/// Ends every session of a user. Belongs in the transaction that raises the epoch.
+/// Whether the account is still as it was when the password was proven. Its row stays locked until
+/// the transaction ends, so that a change which ends sessions comes wholly before or after.
+async fn lock_account(db: &mut Connection, grant: &Grant) -> sqlx::Result<bool> {
+    let locked = sqlx::query(
+        "UPDATE auth_users SET epoch = epoch
+         WHERE id = $1 AND epoch = $2 AND verified_at IS NOT NULL AND disabled_at IS NULL",
+    )
+    .bind(&grant.user_id)
+    .bind(grant.epoch)
+    .execute(db)
+    .await?;
+    Ok(locked.rows_affected() == 1)
+}
+
+/// Ends every session of a user. Belongs in the transaction that raises the epoch, after that.
 pub async fn end_all(db: &mut Connection, user_id: &str) -> sqlx::Result<()> {
     sqlx::query("DELETE FROM auth_sessions WHERE user_id = $1")
         .bind(user_id)

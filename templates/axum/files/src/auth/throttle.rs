@@ -148,8 +148,8 @@ pub async fn guess(
                    OR auth_throttles.expires_at <= $2 THEN CASE WHEN $3 <= 1 THEN $2 + $5 ELSE 0 END
                  WHEN auth_throttles.count + 1 < $3 THEN 0
                  WHEN auth_throttles.count + 1 - $3 >= 12 THEN $2 + $6
-                 WHEN ($5 << (auth_throttles.count + 1 - $3)) > $6 THEN $2 + $6
-                 ELSE $2 + ($5 << (auth_throttles.count + 1 - $3)) END,
+                 WHEN $5 << CAST(auth_throttles.count + 1 - $3 AS INTEGER) > $6 THEN $2 + $6
+                 ELSE $2 + ($5 << CAST(auth_throttles.count + 1 - $3 AS INTEGER)) END,
              expires_at = $2 + $7
          WHERE auth_throttles.blocked_until <= $2
          RETURNING count",

@@ -12,6 +12,7 @@ use super::db::{Connection, now};
 pub enum Purpose {
     Verify,
     Reset,
+    EmailChange,
 }
 
 impl Purpose {
@@ -19,6 +20,7 @@ impl Purpose {
         match self {
             Self::Verify => "verify",
             Self::Reset => "reset",
+            Self::EmailChange => "email_change",
         }
     }
 }
@@ -28,7 +30,20 @@ impl Purpose {
 pub struct Owner {
     pub user_id: String,
     pub email: String,
+    /// For [`Purpose::EmailChange`]: the address that the token was mailed to.
+    pub new_email: Option<String>,
     pub browser_hash: Option<Vec<u8>>,
+}
+
+/// What a new token is for.
+pub struct Order<'a> {
+    pub purpose: Purpose,
+    pub user_id: &'a str,
+    /// The account's address: if it changes, the token is void.
+    pub email: &'a str,
+    pub new_email: Option<&'a str>,
+    pub browser_hash: Option<&'a [u8]>,
+    pub seconds: i64,
 }
 
 /// `N` bytes from the operating system, base64url.
@@ -42,34 +57,27 @@ pub fn hash(value: &str) -> Vec<u8> {
     Sha256::digest(value.as_bytes()).to_vec()
 }
 
-/// Makes a token and voids the older ones of the same purpose. Returns what goes into the mail.
-pub async fn issue(
-    db: &mut Connection,
-    purpose: Purpose,
-    user_id: &str,
-    email: &str,
-    browser_hash: Option<&[u8]>,
-    seconds: i64,
-) -> Result<String, sqlx::Error> {
-    sqlx::query("DELETE FROM auth_tokens WHERE user_id = $1 AND purpose = $2")
-        .bind(user_id)
-        .bind(purpose.as_str())
-        .execute(&mut *db)
-        .await?;
+/// Makes a token, in the place of an older one for the same purpose. Returns what goes into the mail.
+pub async fn issue(db: &mut Connection, order: Order<'_>) -> Result<String, sqlx::Error> {
     let token = random::<32>();
     sqlx::query(
-        "INSERT INTO auth_tokens
-             (token_hash, purpose, user_id, email, browser_hash, created_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO auth_tokens (token_hash, purpose, user_id, email, new_email, browser_hash,
+                                  created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+         ON CONFLICT (user_id, purpose) DO UPDATE SET
+             token_hash = excluded.token_hash, email = excluded.email,
+             new_email = excluded.new_email, browser_hash = excluded.browser_hash,
+             created_at = excluded.created_at, expires_at = excluded.expires_at, used_at = NULL",
     )
     .bind(hash(&token))
-    .bind(purpose.as_str())
-    .bind(user_id)
-    .bind(email)
-    .bind(browser_hash)
+    .bind(order.purpose.as_str())
+    .bind(order.user_id)
+    .bind(order.email)
+    .bind(order.new_email)
+    .bind(order.browser_hash)
     .bind(now())
-    .bind(now() + seconds)
-    .execute(&mut *db)
+    .bind(now() + order.seconds)
+    .execute(db)
     .await?;
     Ok(token)
 }
@@ -81,7 +89,7 @@ pub async fn peek(
     token: &str,
 ) -> Result<Option<Owner>, sqlx::Error> {
     sqlx::query_as(
-        "SELECT t.user_id, t.email, t.browser_hash
+        "SELECT t.user_id, t.email, t.new_email, t.browser_hash
          FROM auth_tokens t JOIN auth_users u ON u.id = t.user_id AND u.email = t.email
          WHERE t.token_hash = $1 AND t.purpose = $2 AND t.used_at IS NULL AND t.expires_at > $3
            AND u.disabled_at IS NULL",

@@ -6,7 +6,7 @@ use axum::{extract::FromRequestParts, http::request::Parts};
 use serde::{Deserialize, Serialize};
 use [= import.tower_sessions =]::Session;
 
-use super::{problem::Problem, store, visit::Visit};
+use super::{audit, db::now, problem::Problem, store, visit::Visit};
 
 /// The signed-in user. As an argument of a handler it refuses everybody else with 401, and requests
 /// with an unsafe method that come from another site with 403.
@@ -18,6 +18,8 @@ pub struct User {
     pub email: String,
     /// When the password was last entered in this session, in Unix seconds.
     pub auth_time: i64,
+    /// The session's name in lists; opens nothing.
+    pub(super) session: String,
     pub(super) epoch: i64,
     pub(super) expires_at: i64,
 }
@@ -27,6 +29,11 @@ impl User {
         Ok(session.get(store::USER).await?)
     }
 }
+
+/// A signed-in user who entered the password lately (`AUTH_REAUTH_SECONDS`): for what a session that
+/// was left open must not be enough for. Everybody else gets 403 `reauth_required` (ASVS 7.5.1).
+#[derive(Clone, Debug)]
+pub struct FreshUser(pub User);
 
 /// Without the address: a log should not collect them.
 impl fmt::Debug for User {
@@ -44,6 +51,23 @@ impl<S: Send + Sync> FromRequestParts<S> for User {
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
         let visit = Visit::of(&parts.extensions)?;
         visit.user(&parts.method, &parts.headers).await
+    }
+}
+
+[% if dep.axum.version == "0.7" -%]
+#[axum::async_trait]
+[% endif -%]
+impl<S: Send + Sync> FromRequestParts<S> for FreshUser {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        let visit = Visit::of(&parts.extensions)?;
+        let user = visit.user(&parts.method, &parts.headers).await?;
+        if now() - user.auth_time < visit.auth().settings().policy.reauth {
+            return Ok(Self(user));
+        }
+        audit::refusal(&visit, "reauth_required", "stale").await;
+        Err(Problem::reauth_required())
     }
 }
 

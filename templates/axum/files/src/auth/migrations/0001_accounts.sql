@@ -1,3 +1,5 @@
+[% set bytes = "BLOB " -%]
+[% if db == "postgres" %][% set bytes = "BYTEA" %][% endif -%]
 -- Accounts, sessions, single-use tokens, throttles and the audit trail.
 -- Times are Unix seconds (UTC). Secrets are only ever stored as hashes.
 
@@ -14,7 +16,8 @@ CREATE TABLE auth_users (
 );
 
 CREATE TABLE auth_sessions (
-    id_hash          BLOB PRIMARY KEY NOT NULL,         -- SHA-256 of the cookie's value
+    id_hash          [= bytes =] PRIMARY KEY NOT NULL,        -- SHA-256 of the cookie's value
+    handle           TEXT NOT NULL UNIQUE,              -- its name in lists; opens nothing
     user_id          TEXT NOT NULL REFERENCES auth_users (id) ON DELETE CASCADE,
     created_at       BIGINT NOT NULL,
     authenticated_at BIGINT NOT NULL,
@@ -27,19 +30,21 @@ CREATE INDEX auth_sessions_user ON auth_sessions (user_id, created_at);
 CREATE INDEX auth_sessions_expiry ON auth_sessions (expires_at);
 
 CREATE TABLE auth_tokens (
-    token_hash   BLOB PRIMARY KEY NOT NULL,             -- SHA-256 of the mailed value
+    token_hash   [= bytes =] PRIMARY KEY NOT NULL,            -- SHA-256 of the mailed value
     purpose      TEXT NOT NULL,
     user_id      TEXT NOT NULL REFERENCES auth_users (id) ON DELETE CASCADE,
-    email        TEXT NOT NULL,                         -- the address it was mailed to
-    browser_hash BLOB,                                  -- SHA-256 of the registering browser's cookie
+    email        TEXT NOT NULL,                         -- the account's address when it was made
+    new_email    TEXT,                                  -- mailed there: the address that is to replace it
+    browser_hash [= bytes =],                               -- SHA-256 of the registering browser's cookie
     created_at   BIGINT NOT NULL,
     expires_at   BIGINT NOT NULL,
-    used_at      BIGINT
+    used_at      BIGINT,
+    UNIQUE (user_id, purpose)                           -- a newer token takes the place of the older
 );
-CREATE INDEX auth_tokens_user ON auth_tokens (user_id, purpose);
+CREATE INDEX auth_tokens_expiry ON auth_tokens (expires_at);
 
 CREATE TABLE auth_throttles (
-    key           BLOB PRIMARY KEY NOT NULL,            -- HMAC of what is counted
+    key           [= bytes =] PRIMARY KEY NOT NULL,           -- HMAC of what is counted
     count         BIGINT NOT NULL,
     window_start  BIGINT NOT NULL,
     blocked_until BIGINT NOT NULL DEFAULT 0,
@@ -48,7 +53,11 @@ CREATE TABLE auth_throttles (
 CREATE INDEX auth_throttles_expiry ON auth_throttles (expires_at);
 
 CREATE TABLE auth_audit (
-    id         TEXT PRIMARY KEY NOT NULL,
+[%- if db == "postgres" %]
+    id         BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+[%- else %]
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+[%- endif %]
     at         TEXT NOT NULL,                           -- RFC 3339, UTC
     event      TEXT NOT NULL,
     outcome    TEXT NOT NULL,
@@ -60,3 +69,4 @@ CREATE TABLE auth_audit (
     request_id TEXT NOT NULL
 );
 CREATE INDEX auth_audit_at ON auth_audit (at);
+CREATE INDEX auth_audit_user ON auth_audit (user_id, id);

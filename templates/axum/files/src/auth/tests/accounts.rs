@@ -231,9 +231,15 @@ impl App {
         let binding = tokens::hash(&browser.cookies[BROWSER]);
         let id = self.text("SELECT id FROM auth_users WHERE email = 'ann@mail.test'").await;
         let mut db = self.auth.db().pool().acquire().await.expect("a connection");
-        let verify = tokens::Purpose::Verify;
-        let issued = tokens::issue(&mut db, verify, &id, email, Some(&binding), 60).await;
-        issued.expect("a token")
+        let order = tokens::Order {
+            purpose: tokens::Purpose::Verify,
+            user_id: &id,
+            email,
+            new_email: None,
+            browser_hash: Some(&binding),
+            seconds: 60,
+        };
+        tokens::issue(&mut db, order).await.expect("a token")
     }
 }
 

@@ -100,7 +100,7 @@ async fn thr_03_forwarded_addresses_count_only_from_a_proxy() {
     let seen = async |peer: [u8; 4], name: &'static str, value: &str| {
         let mut browser = app.browser().from(peer).with(name, value);
         browser.forgot(ANN).await;
-        app.text("SELECT ip FROM auth_audit ORDER BY rowid DESC LIMIT 1").await
+        app.text("SELECT ip FROM auth_audit ORDER BY id DESC LIMIT 1").await
     };
     assert_eq!(seen([10, 0, 0, 2], "x-forwarded-for", "1.1.1.1, 203.0.113.9").await, "203.0.113.9");
     assert_eq!(seen([10, 0, 0, 2], "x-forwarded-for", "203.0.113.8, 10.0.0.3").await, "203.0.113.8");

@@ -7,8 +7,11 @@
 
 mod accounts;
 mod boundary;
+mod database;
+mod instances;
 mod logins;
 mod passwords;
+mod self_service;
 mod sessions;
 mod settings;
 mod storage;
@@ -36,6 +39,7 @@ use [= import.tower_sessions =]::session::Id;
 
 use super::{
     Auth, User,
+    db::Database,
     passwords::{Cost, Password},
     settings::{Outbox, Settings, StartError},
     tokens,
@@ -64,9 +68,11 @@ struct App {
     auth: Auth,
     router: Router,
     folder: PathBuf,
+    variables: BTreeMap<&'static str, String>,
     /// One connection for all that tests do to the database: SQLite does not always notice at once
     /// that another one has changed the schema.
-    admin: tokio::sync::Mutex<sqlx::pool::PoolConnection<sqlx::Sqlite>>,
+    admin: tokio::sync::Mutex<sqlx::pool::PoolConnection<Database>>,
+    _database: database::Place,
 }
 
 impl Drop for App {
@@ -75,14 +81,14 @@ impl Drop for App {
     }
 }
 
-fn variables(folder: &std::path::Path) -> BTreeMap<&'static str, String> {
+fn variables() -> BTreeMap<&'static str, String> {
     BTreeMap::from([
         ("AUTH_SECRET", tokens::random::<32>()),
         ("AUTH_BASE_URL", BASE.to_owned()),
         ("AUTH_APP_NAME", "acmeportal".to_owned()),
         ("AUTH_MAIL_FROM", "App <app@app.example.test>".to_owned()),
         ("SMTP_URL", "smtp://127.0.0.1:1".to_owned()),
-        ("DATABASE_URL", format!("sqlite://{}/app.db", folder.display())),
+        ("DATABASE_URL", database::EXAMPLE.to_owned()),
     ])
 }
 
@@ -97,6 +103,23 @@ fn temporary_folder() -> PathBuf {
     folder
 }
 
+/// The application as one process runs it.
+async fn instance(
+    variables: &BTreeMap<&'static str, String>,
+    folder: &std::path::Path,
+    cost: Cost,
+) -> (Auth, Router) {
+    let mut settings = read(variables).expect("settings");
+    settings.outbox = Outbox::Files(folder.join("mail"));
+    settings.cost = cost;
+    let auth = Auth::open(settings).await.expect("a start");
+    let app = Router::new()
+        .route("/own", get(|| async { "own" }).post(|| async { "own" }))
+        .route("/guarded", get(guarded).post(guarded));
+    let router = auth.layer(app);
+    (auth, router)
+}
+
 impl App {
     async fn new() -> Self {
         Self::with(&[]).await
@@ -109,18 +132,13 @@ impl App {
     async fn costing(cost: Cost, changes: &[(&'static str, &str)]) -> Self {
         LazyLock::force(&storage::LISTENER);
         let folder = temporary_folder();
-        let mut variables = variables(&folder);
+        let database = database::Place::new(&folder).await;
+        let mut variables = variables();
+        variables.insert("DATABASE_URL", database.url.clone());
         variables.extend(changes.iter().map(|(name, value)| (*name, (*value).to_owned())));
-        let mut settings = read(&variables).expect("settings");
-        settings.outbox = Outbox::Files(folder.join("mail"));
-        settings.cost = cost;
-        let auth = Auth::open(settings).await.expect("a start");
-        let app = Router::new()
-            .route("/own", get(|| async { "own" }).post(|| async { "own" }))
-            .route("/guarded", get(guarded).post(guarded));
-        let router = auth.layer(app);
+        let (auth, router) = instance(&variables, &folder, cost).await;
         let admin = auth.db().pool().acquire().await.expect("a connection").into();
-        Self { auth, router, folder, admin }
+        Self { auth, router, folder, variables, admin, _database: database }
     }
 
     async fn sql(&self, statement: &'static str) -> u64 {
@@ -160,13 +178,14 @@ impl App {
     async fn signed_in(&self, email: &str) -> Browser<'_> {
         let (id, now) = (Id::default(), super::db::now());
         sqlx::query(
-            "INSERT INTO auth_sessions (id_hash, user_id, created_at, authenticated_at,
+            "INSERT INTO auth_sessions (id_hash, handle, user_id, created_at, authenticated_at,
                                         last_seen_at, expires_at, ip, user_agent)
-             SELECT $1, id, $2, $2, $2, $2 + 86400, '', '' FROM auth_users WHERE email = $3",
+             SELECT $1, $4, id, $2, $2, $2, $2 + 86400, '', '' FROM auth_users WHERE email = $3",
         )
         .bind(super::store::hash(&id))
         .bind(now)
         .bind(email)
+        .bind(tokens::random::<12>())
         .execute(self.auth.db().pool())
         .await
         .expect("a session");
@@ -196,17 +215,34 @@ impl App {
             .execute(&mut *db)
             .await
             .expect("a row");
-        let (verify, binding) = (tokens::Purpose::Verify, tokens::hash(&value));
-        let token = tokens::issue(&mut db, verify, &id, email, Some(&binding), 60).await;
+        let order = tokens::Order {
+            purpose: tokens::Purpose::Verify,
+            user_id: &id,
+            email,
+            new_email: None,
+            browser_hash: Some(&tokens::hash(&value)),
+            seconds: 60,
+        };
+        let token = tokens::issue(&mut db, order).await.expect("a token");
         let mut browser = self.browser();
         browser.cookies.insert(BROWSER.to_owned(), value);
-        (browser, token.expect("a token"))
+        (browser, token)
     }
 
     /// Sends requests at the same time.
     async fn parallel(&self, requests: impl IntoIterator<Item = Request<Body>>) -> Vec<Answer> {
-        let send = |request| tokio::spawn(self.router.clone().oneshot(request));
-        let tasks: Vec<_> = requests.into_iter().map(send).collect();
+        self.spread(std::slice::from_ref(&self.router), requests).await
+    }
+
+    /// Sends requests at the same time to instances in turn.
+    async fn spread(
+        &self,
+        instances: &[Router],
+        requests: impl IntoIterator<Item = Request<Body>>,
+    ) -> Vec<Answer> {
+        let turns = instances.iter().cycle().zip(requests);
+        let send = |(instance, request): (&Router, _)| tokio::spawn(instance.clone().oneshot(request));
+        let tasks: Vec<_> = turns.map(send).collect();
         let mut answers = Vec::new();
         for task in tasks {
             let response = task.await.expect("no panic").expect("an answer");
@@ -225,7 +261,8 @@ impl App {
 
     fn browser(&self) -> Browser<'_> {
         Browser {
-            app: self,
+            router: self.router.clone(),
+            app: std::marker::PhantomData,
             cookies: BTreeMap::new(),
             headers: HeaderMap::new(),
             peer: IpAddr::from([192, 0, 2, 7]),
@@ -278,7 +315,9 @@ impl Letter {
 /// A client with cookies, that says about itself what a browser would.
 #[derive(Clone)]
 struct Browser<'a> {
-    app: &'a App,
+    router: Router,
+    /// The database goes with the application.
+    app: std::marker::PhantomData<&'a App>,
     cookies: BTreeMap<String, String>,
     headers: HeaderMap,
     peer: IpAddr,
@@ -327,6 +366,12 @@ impl Browser<'_> {
         self
     }
 
+    /// The same browser, led to another instance.
+    fn on(mut self, instance: &Router) -> Self {
+        self.router = instance.clone();
+        self
+    }
+
     fn with(mut self, name: &'static str, value: &str) -> Self {
         self.headers
             .insert(HeaderName::from_static(name), value.parse().expect("a value"));
@@ -366,7 +411,7 @@ impl Browser<'_> {
         for (name, value) in &self.headers {
             request.headers_mut().insert(name, value.clone());
         }
-        let response = self.app.router.clone().oneshot(request).await.expect("an answer");
+        let response = self.router.clone().oneshot(request).await.expect("an answer");
         let answer = Answer::from(response).await;
         for cookie in answer.set_cookies() {
             let (pair, _) = cookie.split_once(';').expect("attributes");
@@ -400,6 +445,35 @@ impl Browser<'_> {
     async fn change(&mut self, current: &str, new: &str) -> Answer {
         let body = json!({ "current_password": current, "new_password": new });
         self.post("/auth/password", body).await
+    }
+
+    async fn delete(&mut self, path: &str) -> Answer {
+        let request = self
+            .request(Method::DELETE, path)
+            .header(header::ORIGIN, BASE)
+            .header("sec-fetch-site", "same-origin");
+        self.send(request.body(Body::empty())).await
+    }
+
+    async fn reauth(&mut self, password: &str) -> Answer {
+        self.post("/auth/reauth", json!({ "password": password })).await
+    }
+
+    async fn change_email(&mut self, email: &str) -> Answer {
+        self.post("/auth/email", json!({ "email": email })).await
+    }
+
+    async fn confirm_email(&mut self, token: &str) -> Answer {
+        self.post("/auth/email/confirm", json!({ "token": token })).await
+    }
+
+    /// The sessions of the list: the current one first.
+    async fn sessions(&mut self) -> Vec<Value> {
+        let answer = self.get("/auth/sessions").await;
+        assert_eq!(answer.status, 200);
+        let mut sessions = answer.json()["sessions"].as_array().expect("a list").clone();
+        sessions.sort_by_key(|session| session["current"] == false);
+        sessions
     }
 
     async fn is_signed_in(&mut self) -> bool {

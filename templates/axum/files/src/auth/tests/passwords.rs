@@ -9,7 +9,7 @@ async fn rejected(app: &App, password: &str) -> String {
 #[tokio::test]
 async fn pwd_01_argon2id_at_the_floor_with_a_salt_each() {
     let app = App::costing(Cost::STANDARD, &[]).await;
-    let settings = read(&variables(&app.folder)).expect("settings");
+    let settings = read(&variables()).expect("settings");
     assert_eq!(settings.cost, Cost::STANDARD, "what the application runs with");
     for email in [ANN, BOB] {
         assert_eq!(app.browser().register(email, PASSWORD).await.status, 202);

@@ -5,7 +5,7 @@ use crate::auth::settings::{development_file, Secret};
 
 /// The name of the setting that is refused, and the whole message.
 fn refusal(changes: &[(&'static str, &str)]) -> Option<(&'static str, String)> {
-    let mut variables = variables(Path::new("/nowhere"));
+    let mut variables = variables();
     variables.extend(changes.iter().map(|(name, value)| (*name, (*value).to_owned())));
     match read(&variables) {
         Ok(_) => None,
@@ -26,7 +26,7 @@ fn cfg_01_what_is_missing_is_named() {
             assert_eq!(refused, name);
             assert!(message.contains(name) && message.contains("is not set"), "{message}");
         }
-        let mut variables = variables(Path::new("/nowhere"));
+        let mut variables = variables();
         variables.remove(name);
         assert!(matches!(read(&variables), Err(StartError::Setting { name: n, .. }) if n == name));
     }
@@ -79,16 +79,16 @@ fn cfg_03_production_refuses_what_is_unsafe() {
         ("SMTP_URL", "smtp://mail.example.test"),
         ("SMTP_URL", "smtp://mail.example.test?tls=opportunistic"),
         ("SMTP_URL", "http://mail.example.test"),
-        ("DATABASE_URL", "sqlite::memory:"),
-        ("DATABASE_URL", "sqlite://app.db?mode=memory"),
-        ("DATABASE_URL", "postgres://localhost/app"),
         ("AUTH_TRUSTED_PROXIES", "0.0.0.0/0"),
         ("AUTH_TRUSTED_PROXIES", "10.0.0.1, ::/0"),
         ("AUTH_TRUSTED_PROXIES", "*"),
         ("AUTH_MAIL_FROM", "nobody"),
         ("AUTH_ENV", "dev"),
         ("AUTH_ENV", "Development"),
-    ] {
+    ]
+    .into_iter()
+    .chain(database::REFUSED.map(|url| ("DATABASE_URL", url)))
+    {
         let (refused, message) = refusal(&[(name, value)]).expect(value);
         assert_eq!(refused, name, "{value}");
         assert!(message.contains(name), "{message}");
@@ -100,7 +100,11 @@ fn cfg_03_production_refuses_what_is_unsafe() {
         ("SMTP_URL", "smtps://u:p@mail.example.test"),
         ("SMTP_URL", "smtp://u:p@mail.example.test?tls=required"),
         ("SMTP_URL", "smtp://localhost:25"),
-        ("DATABASE_URL", "sqlite:app.db"),
+        ("DATABASE_URL", database::EXAMPLE),
+[%- if db == "postgres" %]
+        ("DATABASE_URL", "postgresql://app:secret@db.example.com/app?sslmode=verify-full"),
+        ("DATABASE_URL", "postgres:///app?host=/var/run/postgresql"),
+[%- endif %]
         ("AUTH_TRUSTED_PROXIES", "10.0.0.1, fd00::/64"),
         ("AUTH_ENV", "production"),
     ] {
@@ -115,7 +119,7 @@ fn cfg_03_production_refuses_what_is_unsafe() {
 fn cfg_03_development_stays_on_this_machine() {
     let folder = temporary_folder();
     let start = |address: &str, base_url: Option<&str>| {
-        let mut variables = variables(&folder);
+        let mut variables = variables();
         variables.remove("AUTH_BASE_URL");
         variables.insert("AUTH_ENV", "development".to_owned());
         variables.extend(base_url.map(|url| ("AUTH_BASE_URL", url.to_owned())));
@@ -137,7 +141,7 @@ fn cfg_03_development_stays_on_this_machine() {
     }
     assert!(start("127.0.0.1:3000", Some("http://127.0.0.1:8080")).is_ok());
     // Unset is production.
-    let production = read(&variables(&folder)).expect("settings");
+    let production = read(&variables()).expect("settings");
     assert!(production.cookies.secure);
     assert_eq!(production.cookies.session, SESSION);
     drop(std::fs::remove_dir_all(folder));
@@ -164,7 +168,7 @@ fn documented() -> Vec<(&'static str, i64, i64, i64)> {
 
 #[test]
 fn cfg_04_the_page_holds_every_setting_once() {
-    let (variables, read) = (variables(Path::new("/nowhere")), RefCell::new(BTreeSet::new()));
+    let (variables, read) = (variables(), RefCell::new(BTreeSet::new()));
     let listener = SocketAddr::from(([127, 0, 0, 1], 3000));
     let lookup = |name: &str| {
         read.borrow_mut().insert(name.to_owned());
@@ -200,7 +204,7 @@ fn cfg_04_numbers_have_the_bounds_of_the_page() {
 
 #[test]
 fn cfg_04_the_page_names_the_defaults() {
-    let policy = read(&variables(Path::new("/nowhere"))).expect("settings").policy;
+    let policy = read(&variables()).expect("settings").policy;
     let actual = format!("{policy:?}");
     let defaults: Vec<i64> = documented().into_iter().map(|(_, default, ..)| default).collect();
     let numbers = actual.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok());
@@ -210,22 +214,24 @@ fn cfg_04_the_page_names_the_defaults() {
 /// What `--profile [= profile =]` promises.
 #[test]
 fn cfg_04_the_profile_sets_defaults_and_bounds() {
-    let policy = read(&variables(Path::new("/nowhere"))).expect("settings").policy;
-    let defaults = (policy.session_idle, policy.session_absolute, policy.sessions, policy.password_min);
+    let policy = read(&variables()).expect("settings").policy;
+    let sessions = (policy.session_idle, policy.session_absolute, policy.sessions);
+    let defaults = (sessions, policy.password_min, policy.reauth);
 [%- if profile == "strict" %]
-    assert_eq!(defaults, (15 * 60, 12 * 3600, 5, 15));
+    assert_eq!(defaults, ((15 * 60, 12 * 3600, 5), 15, 5 * 60));
     for (name, looser, stricter) in [
         ("AUTH_SESSION_IDLE_SECONDS", "901", "899"),
         ("AUTH_SESSION_ABSOLUTE_SECONDS", "43201", "43199"),
         ("AUTH_SESSIONS_LIMIT", "6", "4"),
         ("AUTH_PASSWORD_MIN_LIMIT", "14", "16"),
+        ("AUTH_REAUTH_SECONDS", "301", "299"),
     ] {
         assert_eq!(refusal(&[(name, looser)]).expect("a refusal").0, name);
         assert_eq!(refusal(&[(name, stricter)]), None);
     }
 [%- elif profile == "consumer" %]
     let day = 24 * 3600;
-    assert_eq!(defaults, (7 * day, 30 * day, 20, 12));
+    assert_eq!(defaults, ((7 * day, 30 * day, 20), 12, 10 * 60));
     for (name, looser, stricter) in [
         ("AUTH_SESSION_ABSOLUTE_SECONDS", "2592001", "86400"),
         ("AUTH_PASSWORD_MIN_LIMIT", "11", "15"),
@@ -234,7 +240,7 @@ fn cfg_04_the_profile_sets_defaults_and_bounds() {
         assert_eq!(refusal(&[(name, stricter)]), None);
     }
 [%- else %]
-    assert_eq!(defaults, (3600, 24 * 3600, 20, 15));
+    assert_eq!(defaults, ((3600, 24 * 3600, 20), 15, 10 * 60));
     for (name, looser, stricter) in [
         ("AUTH_SESSION_ABSOLUTE_SECONDS", "2592001", "3600"),
         ("AUTH_PASSWORD_MIN_LIMIT", "14", "16"),
@@ -280,8 +286,8 @@ fn cfg_05_development_makes_its_own_private_secret() {
 fn cfg_06_keys_are_derived_for_a_purpose() {
     use crate::auth::throttle::Throttle;
     use [= import.hmac =]::{Hmac, KeyInit, Mac};
-    let settings = read(&variables(Path::new("/nowhere"))).expect("settings");
-    let other = read(&variables(Path::new("/nowhere"))).expect("settings");
+    let settings = read(&variables()).expect("settings");
+    let other = read(&variables()).expect("settings");
     let key = |secret: &Secret, what: &str| Throttle::new(secret).key(what, ANN);
     assert_eq!(key(&settings.secret, "mail"), key(&settings.secret, "mail"));
     assert_ne!(key(&settings.secret, "mail"), key(&settings.secret, "account"));

@@ -1,0 +1,97 @@
+//! A user's own data: to take away, and to have deleted.
+
+use axum::{
+    Extension, Json,
+    http::header,
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use serde_json::json;
+
+use super::{
+    audit::{self, Event},
+    problem::Problem,
+    sessions, sign_in,
+    user::FreshUser,
+    visit::Visit,
+};
+
+const DELETED: &str = "Your account was deleted.";
+
+/// An export holds so many events at most, the newest.
+const MAX_EVENTS: i64 = 10_000;
+
+/// The account itself. Times are Unix seconds.
+#[derive(Serialize, sqlx::FromRow)]
+struct Profile {
+    id: String,
+    email: String,
+    verified_at: Option<i64>,
+    password_changed_at: i64,
+    created_at: i64,
+}
+
+/// One row of the audit trail about this account.
+#[derive(Serialize, sqlx::FromRow)]
+struct Entry {
+    at: String,
+    event: String,
+    outcome: String,
+    reason: String,
+    ip: String,
+    user_agent: String,
+}
+
+/// Everything this module holds about the user, without what could open the account.
+pub async fn export(
+    Extension(visit): Extension<Visit>,
+    FreshUser(user): FreshUser,
+) -> Result<Response, Problem> {
+    let auth = visit.auth();
+    let mut tx = auth.db().write().await?;
+    audit::record(&mut tx, &visit, Event::success("data_exported").of(Some(&user.id))).await?;
+    let profile: Option<Profile> = sqlx::query_as(
+        "SELECT id, email, verified_at, password_changed_at, created_at FROM auth_users
+         WHERE id = $1",
+    )
+    .bind(&user.id)
+    .fetch_optional(&mut *tx)
+    .await?;
+    let profile = profile.ok_or(Problem::not_signed_in())?;
+    let sessions = sessions::of(&mut tx, &user, auth.settings().policy.session_idle).await?;
+    let events: Vec<Entry> = sqlx::query_as(
+        "SELECT at, event, outcome, reason, ip, user_agent FROM auth_audit
+         WHERE user_id = $1 ORDER BY id DESC LIMIT $2",
+    )
+    .bind(&user.id)
+    .bind(MAX_EVENTS)
+    .fetch_all(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    let headers = [(header::CONTENT_DISPOSITION, "attachment; filename=\"account.json\"")];
+    let body = json!({ "account": profile, "sessions": sessions, "events": events });
+    Ok((headers, Json(body)).into_response())
+}
+
+/// Deletes the account with its sessions and links. The audit trail stays: it knows the account by
+/// an id that means nothing any more. Tables of the application follow if they refer to
+/// `auth_users` with `ON DELETE CASCADE`.
+pub async fn delete(
+    Extension(visit): Extension<Visit>,
+    FreshUser(user): FreshUser,
+) -> Result<Response, Problem> {
+    let mut tx = visit.auth().db().write().await?;
+    let deleted = sqlx::query("DELETE FROM auth_users WHERE id = $1 AND epoch = $2")
+        .bind(&user.id)
+        .bind(user.epoch)
+        .execute(&mut *tx)
+        .await?;
+    if deleted.rows_affected() == 0 {
+        return Err(Problem::not_signed_in());
+    }
+    audit::record(&mut tx, &visit, Event::success("account_deleted").of(Some(&user.id))).await?;
+    tx.commit().await?;
+    visit.session().flush().await?;
+    sign_in::notify(&visit, &user.email, DELETED).await;
+    Ok(sign_in::forgotten())
+}
