@@ -13,6 +13,7 @@
 mod common;
 
 mod broken;
+mod matrix;
 mod readme;
 mod served;
 mod steps;
