@@ -44,7 +44,7 @@ pub struct Output {
 pub enum Command {
     /// Create a starter project with authentication, built and tested
     New(new::Args),
-    /// Add authentication to an existing project
+    /// Add authentication to an existing project, or more of it to one that has it
     Add(add::Args),
     /// Tell which app is here, with evidence
     Detect(detect::Args),
@@ -95,9 +95,9 @@ pub struct Making {
     /// Fetch nothing: dependencies must be there already
     #[arg(long)]
     pub offline: bool,
-    /// Option values, read from the flags that packs declare.
+    /// Modules and option values, read from the flags that packs declare.
     #[arg(skip)]
-    pub options: Given,
+    pub given: Given,
 }
 
 /// The command line with the packs' options, parsed. Ends the process on `--help` and on usage errors, as clap does.
@@ -112,7 +112,7 @@ pub fn parse(packs: &[Pack], args: impl IntoIterator<Item = std::ffi::OsString>)
     let matches = command.get_matches_from(args);
     let mut cli = Cli::from_arg_matches(&matches)?;
     if let (Some(making), Some((_, sub))) = (cli.command.making(), matches.subcommand()) {
-        making.options = given(packs, sub, making.with.clone());
+        making.given = given(packs, sub, making.with.clone());
     }
     Ok(cli)
 }
@@ -134,20 +134,22 @@ fn options(packs: &[Pack]) -> Vec<Arg> {
         if args.iter().any(|arg| arg.get_id() == option.id.as_str()) {
             continue;
         }
-        let mut values: Vec<String> = vec![];
+        let (mut values, mut multiple): (Vec<String>, bool) = (vec![], false);
         for same in packs.iter().flat_map(|pack| &pack.manifest.option).filter(|other| other.id == option.id) {
             let fresh = same.choice.iter().filter(|choice| !values.contains(&choice.value));
             let fresh: Vec<String> = fresh.map(|choice| choice.value.clone()).collect();
             values.extend(fresh);
+            multiple |= same.multiple;
         }
         let arg = Arg::new(option.id.clone()).long(option.id.clone()).help(option.question.clone());
-        args.push(arg.value_name("VALUE").value_parser(clap::builder::PossibleValuesParser::new(values)));
+        let arg = arg.value_parser(clap::builder::PossibleValuesParser::new(values));
+        args.push(if multiple { arg.value_name("VALUE,..").value_delimiter(',') } else { arg.value_name("VALUE") });
     }
     args
 }
 
 fn given(packs: &[Pack], matches: &ArgMatches, modules: Option<Vec<String>>) -> Given {
     let ids = packs.iter().flat_map(|pack| &pack.manifest.option).map(|option| option.id.as_str());
-    let typed = |id: &str| matches.get_one::<String>(id).map(|value| (id.to_owned(), value.clone()));
-    Given { modules, options: ids.filter_map(typed).collect() }
+    let typed = |id: &str| matches.get_many::<String>(id).map(|values| (id.to_owned(), values.cloned().collect()));
+    Given { modules, options: ids.filter_map(typed).collect(), ..Given::default() }
 }

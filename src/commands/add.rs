@@ -13,7 +13,7 @@ use super::{
 use crate::{
     cli::{Making, Where},
     core::{
-        choose::Answers,
+        choose::{self, Answers, Given},
         detect::Project,
         lock::Lock,
         plan::{self, Input},
@@ -23,7 +23,7 @@ use crate::{
     shell::ui::{DIM, HEADING, paint, printable},
 };
 
-/// Add authentication to an existing project
+/// Add authentication to an existing project, or more of it to one that has it
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -45,44 +45,41 @@ pub fn run(context: &Context, args: &Args) -> Result<()> {
     let stack = project.stack.as_deref().unwrap_or_default();
     let pack = context.packs.iter().find(|pack| pack.manifest.id == stack).context("the pack is gone")?;
     let target = target::read(context, &args.place, &project.path, Some(pack))?;
-    if let Some(lock) = Lock::read(&target.tree)?
-        && already(&lock, args, &Answers::new(pack, &args.making.options)?)?
+    let lock = Lock::read(&target.tree)?;
+    let given = Given {
+        recorded: lock.as_ref().map(Answers::of).unwrap_or_default(),
+        suited: choose::suited(pack, &target.tree, &target.workspace)?,
+        ..args.making.given.clone()
+    };
+    if let Some(lock) = &lock
+        && Answers::new(pack, &given)?.are_recorded(&given.recorded)
     {
-        return nothing(context, &lock);
+        return nothing(context, lock);
     }
     detected(context, &project);
     let at = places(&args.at)?;
-    let answers = make::ask(context, pack, &args.making)?;
-    let input = Input { pack, answers: &answers, tree: &target.tree, workspace: &target.workspace, at: &at };
-    let plan = plan::add(&input)?;
+    let answers = make::ask(context, pack, &args.making, given)?;
+    let plan = plan::add(&Input {
+        pack,
+        answers: &answers,
+        tree: &target.tree,
+        folder: &target.folder,
+        workspace: &target.workspace,
+        at: &at,
+    })?;
+    target.writable(&plan.changes)?;
     let again = make::again("add", &fixed(args, &project), &answers, &args.making);
     let made = Made { pack, answers: &answers, target: &target, plan: &plan, fresh: false, again };
     make::make(context, &args.making, &made)
 }
 
-/// Whether what is asked for is there; other answers than those recorded are refused.
-fn already(lock: &Lock, args: &Args, answers: &Answers) -> Result<bool, Problem> {
-    for (id, value) in &args.making.options.options {
-        let recorded = lock.layer.iter().find_map(|layer| layer.answers.get(id));
-        if recorded.is_some_and(|recorded| recorded != value) {
-            let what = format!(
-                "`--{id} {value}` was asked for, but the project was generated with `{}`",
-                recorded.map_or("", |r| r)
-            );
-            return Err(Problem::unsupported(
-                what,
-                "run `authwright undo` first, then `authwright add` with the new answer",
-            ));
-        }
-    }
-    Ok(answers.modules.iter().all(|module| lock.modules().contains(&module.as_str())))
-}
-
 fn nothing(context: &Context, lock: &Lock) -> Result<()> {
-    let modules = lock.modules().join(", ");
+    let options = lock.layer.last().into_iter().flat_map(|layer| make::answered(&layer.answers));
+    let options: Vec<String> = options.map(|(id, answer)| format!("{id} {answer}")).collect();
+    let there = format!("{} ({})", lock.modules().join(", "), options.join(", "));
     context
         .ui
-        .say(&format!("nothing to do: {modules} is here already; `authwright verify` tells whether it is unchanged"));
+        .say(&format!("nothing to do: {there} is here already; `authwright verify` tells whether it is unchanged"));
     if context.ui.json {
         return context
             .ui

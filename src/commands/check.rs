@@ -7,7 +7,7 @@ use super::{Context, make, proof::Proof, target};
 use crate::{
     cli::Where,
     core::{lock, problem::Problem},
-    shell::{apply, check::Report},
+    shell::apply,
 };
 
 /// Build and test the project in a copy, and record the result
@@ -32,17 +32,12 @@ pub fn run(context: &Context, args: &Args) -> Result<()> {
     let report = make::run(context, &target, &[], pack, args.offline)?;
     make::passed(&report, false)?;
     make::left_out(context, &report);
-    let proof = record(&target, &report)?;
+    // The new proof keeps what takes the package manager's files back.
+    let text = target.tree.text(lock::PATH).unwrap_or_default();
+    let proof = Proof::new(text, &report).on_top_of(Proof::read(&target.tree)?);
     apply::apply(&target.base, &[make::proof_change(&target, &proof)?])?;
     if context.ui.json {
         return context.ui.object(json!({ "result": "passed", "check": proof.step }));
     }
     Ok(())
-}
-
-/// The new proof keeps what takes the package manager's files back.
-fn record(target: &target::Target, report: &Report) -> Result<Proof> {
-    let mut proof = Proof::new(target.tree.text(lock::PATH).unwrap_or_default(), report);
-    proof.derived = Proof::read(&target.tree)?.map(|old| old.derived).unwrap_or_default();
-    Ok(proof)
 }

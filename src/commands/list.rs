@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use anyhow::Result;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Context;
 use crate::core::pack::Pack;
@@ -22,7 +22,7 @@ pub fn run(context: &Context, _: &Args) -> Result<()> {
     context.ui.data(&context.packs.iter().map(text).collect::<Vec<_>>().join("\n"))
 }
 
-fn object(pack: &Pack) -> serde_json::Value {
+fn object(pack: &Pack) -> Value {
     let manifest = &pack.manifest;
     let modules: Vec<_> =
         manifest.module.iter().map(|m| json!({ "id": m.id, "summary": m.summary, "default": m.default })).collect();
@@ -31,7 +31,14 @@ fn object(pack: &Pack) -> serde_json::Value {
         .iter()
         .map(|option| {
             let values: Vec<&str> = option.choice.iter().map(|choice| choice.value.as_str()).collect();
-            json!({ "id": option.id, "question": option.question, "default": option.default, "values": values })
+            json!({
+                "id": option.id,
+                "question": option.question,
+                "default": if option.multiple { Value::Null } else { option.default.as_str().into() },
+                "values": values,
+                "multiple": option.multiple,
+                "fixed": option.fixed,
+            })
         })
         .collect();
     json!({

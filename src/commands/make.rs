@@ -13,9 +13,10 @@ use super::{
 use crate::{
     cli::Making,
     core::{
-        choose::{self, Answers, Given},
-        lock, manifest,
-        pack::Pack,
+        choose::{self, Answer, Answers, Given, Options},
+        lock::{self, Lock},
+        manifest,
+        pack::{Pack, PackOption},
         patch,
         problem::Problem,
         project::{Change, Plan, RelPath, Step, Text},
@@ -40,12 +41,11 @@ pub struct Made<'a> {
     pub again: String,
 }
 
-/// Asks for options that have more than one answer and were not given.
+/// Asks for options that have more than one answer and are not known.
 ///
 /// # Errors
 /// When something cannot be asked (exit 2, naming the flag), or the user stops.
-pub fn ask(context: &Context, pack: &Pack, making: &Making) -> Result<Answers> {
-    let mut given: Given = making.options.clone();
+pub fn ask(context: &Context, pack: &Pack, making: &Making, mut given: Given) -> Result<Answers> {
     if making.yes || making.dry_run {
         return Ok(Answers::new(pack, &given)?);
     }
@@ -60,12 +60,21 @@ pub fn ask(context: &Context, pack: &Pack, making: &Making) -> Result<Answers> {
         .into());
     }
     for option in open {
-        let lines: Vec<String> = option.choice.iter().map(|c| format!("{}  {}", c.value, c.summary)).collect();
-        let default = option.choice.iter().position(|choice| choice.value == option.default).unwrap_or(0);
-        let picked = &option.choice[context.ui.select(&option.question, &lines, default)?];
-        given.options.insert(option.id.clone(), picked.value.clone());
+        let picked = pick(context, option, choose::default(option, &given))?;
+        given.options.insert(option.id.clone(), picked);
     }
     Ok(Answers::new(pack, &given)?)
+}
+
+fn pick(context: &Context, option: &PackOption, default: &str) -> Result<Vec<String>> {
+    let lines: Vec<String> = option.choice.iter().map(|c| format!("{}  {}", c.value, c.summary)).collect();
+    let picked = if option.multiple {
+        context.ui.select_any(&option.question, &lines)?
+    } else {
+        let default = option.choice.iter().position(|choice| choice.value == default).unwrap_or(0);
+        vec![context.ui.select(&option.question, &lines, default)?]
+    };
+    Ok(picked.into_iter().map(|index| option.choice[index].value.clone()).collect())
 }
 
 /// Everything after planning.
@@ -105,7 +114,7 @@ pub fn write_patch(context: &Context, to: &str, changes: &[Change], prefix: &str
 
 fn show(context: &Context, made: &Made<'_>) {
     let ui = &context.ui;
-    let options: Vec<String> = made.answers.options.iter().map(|(id, value)| format!("{id} {value}")).collect();
+    let options: Vec<String> = answered(&made.answers.options).map(|(id, answer)| format!("{id} {answer}")).collect();
     ui.say(&format!(
         "\n{} {} with {} ({})",
         paint(HEADING, "plan"),
@@ -180,27 +189,29 @@ fn colored(patch: &str) -> String {
 /// Runs the pack's steps in a copy; gives the proof and the package manager's files to copy back.
 fn check(context: &Context, making: &Making, made: &Made<'_>) -> Result<(Proof, Vec<Change>)> {
     let lock = lock_text(&made.plan.changes);
+    let old = Proof::read(&made.target.tree)?;
     let steps = &made.pack.manifest.check.step;
     if let Some(why) = not_run(making, made)? {
         context.ui.warn(&format!("not built and not tested: {why}"));
         let all = steps.iter().map(|step| (step.name.clone(), step.run.join(" ")));
-        return Ok((Proof::skipped(&lock, all, &why), vec![]));
+        return Ok((Proof::skipped(&lock, all, &why).on_top_of(old), vec![]));
     }
     context.ui.say(&format!("\n{} in a copy ({})", paint(HEADING, "check"), made.pack.manifest.check.estimate));
     let report = run(context, made.target, &made.plan.changes, made.pack, making.offline)?;
     passed(&report, true)?;
     left_out(context, &report);
     let mut proof = Proof::new(&lock, &report);
+    let layers = Lock::parse(&lock)?.layer.len();
     let mut derived = vec![];
     for file in report.derived {
         let Some(after) = file.after.filter(|_| made.fresh || file.before.is_some()) else { continue };
         if file.before.as_ref() == Some(&after) {
             continue;
         }
-        proof.derived.push(Derived::new(file.path.clone(), file.before.as_ref(), &after));
+        proof.derived.push(Derived::new(file.path.clone(), layers, file.before.as_ref(), &after));
         derived.push(Change { path: file.path, before: file.before, after: Some(after) });
     }
-    Ok((proof, derived))
+    Ok((proof.on_top_of(old), derived))
 }
 
 /// What the check did not copy.
@@ -321,6 +332,11 @@ fn summary(context: &Context, made: &Made<'_>) {
     ui.say(&paint(DIM, &format!("  the same again: {}", printable(&made.again))));
 }
 
+/// The options that have a value.
+pub fn answered(options: &Options) -> impl Iterator<Item = (&String, &Answer)> {
+    options.iter().filter(|(_, answer)| !answer.values().is_empty())
+}
+
 fn below(prefix: &str, path: &str) -> String {
     if prefix.is_empty() { path.to_owned() } else { format!("{prefix}/{path}") }
 }
@@ -370,7 +386,7 @@ pub fn again(command: &str, fixed: &[String], answers: &Answers, making: &Making
     let mut words: Vec<String> = ["authwright", command].into_iter().map(str::to_owned).collect();
     words.extend(fixed.iter().cloned());
     words.push(format!("--with {}", answers.modules.join(",")));
-    words.extend(answers.options.iter().map(|(id, value)| format!("--{id} {value}")));
+    words.extend(answered(&answers.options).map(|(id, answer)| format!("--{id} {answer}")));
     if making.no_check {
         words.push("--no-check".to_owned());
     }

@@ -49,17 +49,20 @@ pub fn run(context: &Context, args: &Args) -> Result<()> {
     let pack = stack(context, args)?;
     package_name(&args.name)?;
     vacant(dir)?;
-    let answers = make::ask(context, pack, &args.making)?;
+    let answers = make::ask(context, pack, &args.making, args.making.given.clone())?;
     let starter = starter(pack, &args.name)?;
     let workspace = Workspace::default();
-    let input = Input { pack, answers: &answers, tree: &starter, workspace: &workspace, at: &BTreeMap::new() };
+    let below = target::below_repository(dir)?;
+    let at = BTreeMap::new();
+    let input = Input { pack, answers: &answers, tree: &starter, folder: &below, workspace: &workspace, at: &at };
     let added = plan::add(&input)?;
     let after = starter.with(&added.changes);
     let plan = Plan { changes: Tree::default().difference(&after), manual: added.manual };
     let again = make::again("new", &fixed(args, dir, pack), &answers, &args.making);
     let folder = fresh::Fresh::create(dir, args.making.dry_run)?;
     let base = Disk::open(folder.path())?;
-    let target = Target { base, app: String::new(), shown: String::new(), tree: Tree::default(), workspace };
+    let (tree, unread) = (Tree::default(), vec![]);
+    let target = Target { base, app: String::new(), shown: String::new(), folder: below, tree, unread, workspace };
     make::make(
         context,
         &args.making,

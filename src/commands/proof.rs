@@ -46,6 +46,8 @@ pub struct Step {
 pub struct Derived {
     /// Relative to the workspace root.
     pub path: RelPath,
+    /// How many layers the lock had then.
+    pub layer: usize,
     /// SHA-256 of what was written.
     pub after: String,
     /// SHA-256 of what was there; absent if there was no file.
@@ -68,6 +70,13 @@ pub struct Back {
 }
 
 impl Proof {
+    /// The same lock's proof, with what takes back the package manager's files after earlier layers.
+    #[must_use]
+    pub fn on_top_of(mut self, old: Option<Self>) -> Self {
+        self.derived.splice(0..0, old.map(|old| old.derived).unwrap_or_default());
+        self
+    }
+
     #[must_use]
     pub fn skipped(lock: &str, steps: impl Iterator<Item = (String, String)>, why: &str) -> Self {
         let result = format!("not run: {why}");
@@ -131,9 +140,9 @@ impl Proof {
 
 impl Derived {
     #[must_use]
-    pub fn new(path: RelPath, before: Option<&Text>, after: &Text) -> Self {
+    pub fn new(path: RelPath, layer: usize, before: Option<&Text>, after: &Text) -> Self {
         let back = before.map(|before| steps_back(after.raw(), before.raw())).unwrap_or_default();
-        Self { path, after: after.sha256(), before: before.map(Text::sha256), back }
+        Self { path, layer, after: after.sha256(), before: before.map(Text::sha256), back }
     }
 
     /// The text before, if the file is still what was written; `Ok(None)` means that there was no file.
@@ -185,7 +194,7 @@ mod tests {
 
     fn there_and_back(before: Option<&str>, after: &str) {
         let (before, after) = (before.map(Text::new), Text::new(after));
-        let derived = Derived::new(RelPath::new("Cargo.lock").unwrap(), before.as_ref(), &after);
+        let derived = Derived::new(RelPath::new("Cargo.lock").unwrap(), 1, before.as_ref(), &after);
         assert_eq!(derived.before(&after), Ok(before));
         assert!(derived.before(&Text::new("other")).is_err());
     }

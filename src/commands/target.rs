@@ -17,7 +17,7 @@ use crate::{
         problem::Problem,
         project::{Change, RelPath, Text, Tree},
     },
-    shell::disk::{Disk, Read},
+    shell::disk::{Disk, Read, Unread},
 };
 
 /// An app, read.
@@ -28,7 +28,11 @@ pub struct Target {
     pub app: String,
     /// The app relative to the folder that the user named; empty when they are the same.
     pub shown: String,
+    /// The app below the repository's root, with a slash at its end; empty when they are the same.
+    pub folder: String,
     pub tree: Tree,
+    /// Files that a plan may have to write and that could not be read.
+    pub unread: Vec<Unread>,
     pub workspace: Workspace,
 }
 
@@ -39,10 +43,26 @@ impl Target {
         changes.iter().map(|change| Change { path: change.path.below(&self.app), ..change.clone() }).collect()
     }
 
-    /// The app's folder.
-    #[must_use]
-    pub fn folder(&self) -> PathBuf {
-        self.base.root().join(&self.app)
+    /// The app's folder, opened.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub fn disk(&self) -> Result<Disk> {
+        Disk::open(&self.base.root().join(&self.app))
+    }
+
+    /// # Errors
+    /// When a change is one of a file that could not be read.
+    pub fn writable(&self, changes: &[Change]) -> Result<(), Problem> {
+        self.readable(changes.iter().map(|change| &change.path))
+    }
+
+    fn readable<'p>(&self, paths: impl IntoIterator<Item = &'p RelPath>) -> Result<(), Problem> {
+        let mut unread =
+            paths.into_iter().flat_map(|path| self.unread.iter().filter(|file| file.path == path.as_str()));
+        let Some(file) = unread.next() else { return Ok(()) };
+        let what = format!("`{}` would have to be edited and cannot be: {}", file.path, file.why);
+        Err(Problem::problem(what, "make it a UTF-8 text file, or move it away, then run the command again"))
     }
 }
 
@@ -170,16 +190,29 @@ pub fn read(context: &Context, place: &Where, path: &str, pack: Option<&Pack>) -
     let inside = app.strip_prefix(base.root()).or_else(|_| app.strip_prefix(&root)).unwrap_or(Path::new(""));
     let app = inside.to_string_lossy().replace('\\', "/");
     let always = writes(&context.packs)?;
-    let (tree, unread) = Disk::open(&root.join(inside))?.tree(&reads(pack)?, &always)?;
-    if let Some(file) = unread.iter().find(|file| always.iter().any(|path| path.as_str() == file.path)) {
-        let what = format!("`{}` would have to be edited and cannot be: {}", file.path, file.why);
-        return Err(
-            Problem::problem(what, "make it a UTF-8 text file, or move it away, then run the command again").into()
-        );
-    }
+    let at = root.join(inside);
+    let (tree, unread) = Disk::open(&at)?.tree(&reads(pack)?, &always)?;
     let lock = text(&base, "Cargo.lock")?;
     let shown = if path == "." { String::new() } else { path.to_owned() };
-    Ok(Target { base, app, shown, tree, workspace: Workspace { lock, ..workspace } })
+    let below = [below_repository(&at)?, app.clone(), shown.clone()].into_iter().find(|folder| !folder.is_empty());
+    let folder = below.map(|folder| format!("{}/", folder.trim_end_matches('/'))).unwrap_or_default();
+    let target = Target { base, app, shown, folder, tree, unread, workspace: Workspace { lock, ..workspace } };
+    target.readable(&[RelPath::new(lock::PATH)?, RelPath::new(lock::PROOF)?])?;
+    Ok(target)
+}
+
+/// A folder's place below the root of the repository that it is in, with a slash at its end; empty if it is that root
+/// or in none.
+///
+/// # Errors
+/// When the path is none.
+pub fn below_repository(dir: &Path) -> Result<String> {
+    let dir = std::path::absolute(dir)?;
+    let git = RelPath::new(".git")?;
+    let is_root = |dir: &&Path| Disk::open(dir).is_ok_and(|disk| disk.exists(&git).unwrap_or(false));
+    let Some(root) = dir.ancestors().find(is_root) else { return Ok(String::new()) };
+    let below = dir.strip_prefix(root).unwrap_or(Path::new("")).to_string_lossy().replace('\\', "/");
+    Ok(if below.is_empty() { below } else { format!("{below}/") })
 }
 
 fn reads(pack: Option<&Pack>) -> Result<globset::GlobSet> {
@@ -190,7 +223,7 @@ fn reads(pack: Option<&Pack>) -> Result<globset::GlobSet> {
 fn writes(packs: &[Pack]) -> Result<Vec<RelPath>> {
     let own = [lock::PATH, lock::PROOF].into_iter().map(str::to_owned);
     let of = |pack: &Pack| {
-        let lines = pack.manifest.lines.iter().map(|lines| lines.file.clone());
+        let lines = pack.manifest.lines.iter().flat_map(|lines| lines.file.clone());
         let files = pack.files.iter().map(|(path, _)| path.clone());
         lines.chain(files).chain([pack.manifest.detect.manifest.clone()]).collect::<Vec<_>>()
     };
@@ -277,8 +310,10 @@ pub fn locked(context: &Context, place: &Where) -> Result<(Target, Lock)> {
     let lock = Lock::read(&without.tree)?.ok_or_else(|| no_lock(place))?;
     let pack = lock.layer.last().and_then(|layer| context.packs.iter().find(|pack| pack.manifest.id == layer.pack));
     let mut target = read(context, place, path, pack)?;
+    target.readable(lock.layer.iter().flat_map(|layer| &layer.edited).map(|edited| &edited.path))?;
+    let disk = target.disk()?;
     for created in lock.layer.iter().flat_map(|layer| &layer.created) {
-        if let Some(text) = text(&Disk::open(&target.folder())?, created.path.as_str())? {
+        if let Some(text) = text(&disk, created.path.as_str())? {
             target.tree.insert(created.path.clone(), text);
         }
     }

@@ -1,16 +1,22 @@
 //! `authwright undo`
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 use serde_json::json;
 
-use super::{Context, make, proof::Proof, target};
+use super::{
+    Context, make,
+    proof::{Derived, Proof},
+    target,
+};
 use crate::{
     cli::Where,
     core::{
         lock::Lock,
         patch,
         problem::Problem,
-        project::{Change, Plan, RelPath, Step},
+        project::{Change, Plan, RelPath, Step, Text},
         undo,
     },
     shell::{
@@ -46,8 +52,9 @@ pub struct Args {
 pub fn run(context: &Context, args: &Args) -> Result<()> {
     let (target, lock) = target::locked(context, &args.place)?;
     rendered(context, &lock)?;
-    let plan = plan(context, &target, lock, args.all)?;
-    let (derived, kept) = derived(context, &target)?;
+    let stays = if args.all { 0 } else { lock.layer.len() - 1 };
+    let plan = plan(context, &target, lock, stays)?;
+    let (derived, kept) = derived(context, &target, stays)?;
     if let Some(to) = &args.patch {
         make::write_patch(context, to, &plan.changes, &target.shown)?;
     }
@@ -69,11 +76,11 @@ pub fn run(context: &Context, args: &Args) -> Result<()> {
     report(context, args, &target, &plan, "undone")
 }
 
-fn plan(context: &Context, target: &target::Target, mut lock: Lock, all: bool) -> Result<Plan> {
+/// Takes back layers until only so many stay.
+fn plan(context: &Context, target: &target::Target, mut lock: Lock, stays: usize) -> Result<Plan> {
     let mut tree = target.tree.clone();
     let mut manual: Vec<Step> = vec![];
-    let layers = if all { lock.layer.len() } else { 1 };
-    for _ in 0..layers {
+    while lock.layer.len() > stays {
         let id = lock.layer.last().map(|layer| layer.pack.clone());
         let pack = context.packs.iter().find(|pack| Some(&pack.manifest.id) == id.as_ref());
         let plan = undo::undo(&tree, &lock, pack.map(|pack| &pack.language))?;
@@ -97,21 +104,36 @@ fn rendered(context: &Context, lock: &Lock) -> Result<(), Problem> {
     Ok(())
 }
 
-/// The package manager's files as they were, where nobody changed them since; and words about those that stay.
-fn derived(context: &Context, target: &target::Target) -> Result<(Vec<Change>, Vec<String>)> {
+/// The package manager's files as they were before the layers that go, where nobody changed them since; the proof
+/// without these layers; and words about the files that stay as they are.
+fn derived(context: &Context, target: &target::Target, stays: usize) -> Result<(Vec<Change>, Vec<String>)> {
     let (mut changes, mut kept) = (vec![], vec![]);
+    let Some(mut proof) = Proof::read(&target.tree)? else { return Ok((changes, kept)) };
+    let (old, gone) = proof.derived.into_iter().partition::<Vec<_>, _>(|file| file.layer <= stays);
     let known = |path: &RelPath| {
         context.packs.iter().any(|pack| pack.manifest.check.derived.iter().any(|d| d == path.as_str()))
     };
-    let recorded = Proof::read(&target.tree)?.map(|proof| proof.derived).unwrap_or_default();
-    for file in recorded.into_iter().filter(|file| known(&file.path)) {
-        let Some(now) = target::text(&target.base, file.path.as_str())? else { continue };
-        match file.before(&now) {
-            Ok(before) => changes.push(Change { path: file.path, before: Some(now), after: before }),
+    let mut files: BTreeMap<RelPath, Vec<Derived>> = BTreeMap::new();
+    for file in gone.into_iter().rev().filter(|file| known(&file.path)) {
+        files.entry(file.path.clone()).or_default().push(file);
+    }
+    for (path, last_first) in files {
+        let Some(now) = target::text(&target.base, path.as_str())? else { continue };
+        match back(&now, &last_first) {
+            Ok(before) => changes.push(Change { path, before: Some(now), after: before }),
             Err(why) => kept.push(why),
         }
     }
+    if stays > 0 {
+        proof.derived = old;
+        changes.push(make::proof_change(target, &proof)?);
+    }
     Ok((changes, kept))
+}
+
+/// A file before all of these were written.
+fn back(now: &Text, last_first: &[Derived]) -> Result<Option<Text>, String> {
+    last_first.iter().try_fold(Some(now.clone()), |now, file| now.map_or(Ok(None), |now| file.before(&now)))
 }
 
 fn confirm(context: &Context, args: &Args) -> Result<()> {

@@ -19,6 +19,8 @@ pub struct Match {
     pub range: Range<usize>,
     /// The innermost statement around it.
     pub statement: Range<usize>,
+    /// Where that statement's attributes begin.
+    pub lead: usize,
     pub captures: BTreeMap<String, Capture>,
 }
 
@@ -68,20 +70,32 @@ pub fn matches(language: &Language, rule: &SerializableRule, source: &str) -> Re
                 Capture { range: node.range(), text: node.text().into_owned(), kind: node.kind().into_owned() };
             Some((name.to_owned(), capture))
         });
-        Match { range: found.range(), statement: statement(language, &found), captures: captures.collect() }
+        let (statement, lead) = statement(language, &found);
+        Match { range: found.range(), statement, lead, captures: captures.collect() }
     });
     Ok(found.collect())
 }
 
-fn statement<D: Doc>(language: &Language, node: &Node<'_, D>) -> Range<usize> {
-    let mut at = node.range();
+/// The innermost statement around a node, and where its attributes begin.
+fn statement<D: Doc>(language: &Language, node: &Node<'_, D>) -> (Range<usize>, usize) {
+    let mut at = node.clone();
     for parent in node.ancestors() {
         if language.blocks.iter().any(|kind| *kind == parent.kind()) {
             break;
         }
-        at = parent.range();
+        at = parent;
     }
-    at
+    let statement = at.range();
+    while let Some(above) = at.prev().filter(|above| is_attribute(language, above)) {
+        at = above;
+    }
+    (statement, at.range().start)
+}
+
+fn is_attribute<D: Doc>(language: &Language, node: &Node<'_, D>) -> bool {
+    let text = node.text();
+    let leading = language.leading.iter().any(|kind| *kind == node.kind());
+    leading && !text.starts_with(&language.comment) && !text.starts_with("/*") && !is_header(&text)
 }
 
 /// How many places of `source` the grammar cannot make sense of.

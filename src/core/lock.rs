@@ -1,14 +1,13 @@
 //! What was generated: `.authwright/lock.toml`, a stack of layers, one for each `add`.
 
-use std::collections::BTreeMap;
-
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    choose::Options,
     edit::Made,
     problem::Problem,
-    project::{RelPath, Tree},
+    project::{RelPath, Text, Tree},
     render::Facts,
 };
 
@@ -27,14 +26,15 @@ pub struct Lock {
     pub layer: Vec<Layer>,
 }
 
-/// Everything one `add` did, enough to render it again and to take it back.
+/// Everything one `add` did, enough to render it again and to take it back. Its answers and facts are those of the
+/// project after it; its modules are those that it added.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Layer {
     pub pack: String,
     pub pack_version: String,
     pub modules: Vec<String>,
-    pub answers: BTreeMap<String, String>,
+    pub answers: Options,
     /// Facts of the project that the templates used.
     pub facts: Facts,
     #[serde(default)]
@@ -56,7 +56,8 @@ pub struct Created {
     pub example: bool,
 }
 
-/// A file of the user's and the ranges that were replaced in it.
+/// A file that was there and the ranges that were replaced in it: one of the user's, or one that an earlier layer
+/// created.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Edited {
@@ -65,6 +66,9 @@ pub struct Edited {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<String>,
     pub after: String,
+    /// For a generated file: SHA-256 of what is rendered for it now, without the user's changes that were kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rendered: Option<String>,
     pub splice: Vec<Made>,
 }
 
@@ -79,7 +83,13 @@ impl Lock {
     /// # Errors
     /// When the file is there and is not a lock that this version reads.
     pub fn read(tree: &Tree) -> Result<Option<Self>> {
-        let Some(text) = tree.text(PATH) else { return Ok(None) };
+        // Where a checkout made every ending CRLF, the texts in it are still what was recorded.
+        tree.text(PATH).map(|text| Self::parse(&Text::new(text).as_rendered())).transpose()
+    }
+
+    /// # Errors
+    /// When the text is not a lock that this version reads.
+    pub fn parse(text: &str) -> Result<Self> {
         let fix = "restore it from version control, or use the authwright version that wrote it";
         let unread =
             |error: toml::de::Error| Problem::problem(format!("{PATH}: not a readable lock: {}", error.message()), fix);
@@ -91,11 +101,13 @@ impl Lock {
         }
         let lock: Self = toml::from_str(text).map_err(unread)?;
         let modules = lock.modules();
-        if modules.is_empty() || modules.iter().enumerate().any(|(at, module)| modules[..at].contains(module)) {
-            let what = format!("{PATH}: it records no module, or one twice; it was not written so");
+        let first = lock.layer.first().filter(|layer| !layer.modules.is_empty());
+        let twice = modules.iter().enumerate().any(|(at, module)| modules[..at].contains(module));
+        if twice || first.is_none_or(|first| lock.layer.iter().any(|layer| layer.pack != first.pack)) {
+            let what = format!("{PATH}: it records no module, one twice, or several packs; it was not written so");
             return Err(Problem::problem(what, fix).into());
         }
-        Ok(Some(lock))
+        Ok(lock)
     }
 
     /// # Errors

@@ -16,6 +16,7 @@ use super::{
 /// One runtime dependency that a manifest names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Named {
+    /// Of the package, also where the manifest gives it another.
     pub name: String,
     /// As written; `None` if the manifest gives no version or inherits it.
     pub requirement: Option<String>,
@@ -56,7 +57,8 @@ fn cargo(text: &str, workspace: Option<&str>) -> Result<Vec<Named>> {
         .iter()
         .filter_map(|(name, _)| {
             let entry = cargo_toml::existing(&toml, root.as_ref(), "dependencies", name)?;
-            Some(named(text, entry.line, name, entry.version.as_deref()))
+            let package = cargo_toml::package(&toml, root.as_ref(), "dependencies", name);
+            Some(named(text, entry.line, &package, entry.version.as_deref()))
         })
         .collect();
     found.sort_by_key(|named| named.line);
@@ -121,10 +123,15 @@ fn go_mod(text: &str) -> Vec<Named> {
     let mut found = vec![];
     let mut inside = false;
     for (index, line) in text.lines().enumerate() {
-        let line = line.split("//").next().unwrap_or_default().trim();
+        let (line, comment) = line.split_once("//").unwrap_or((line, ""));
+        let line = line.trim();
         let entry = line.strip_prefix("require ").map(str::trim).or_else(|| inside.then_some(line));
         inside = line.starts_with("require (") || (inside && line != ")");
         let mut words = entry.unwrap_or_default().split_whitespace();
+        // An indirect dependency is another module's choice and says nothing about this one.
+        if comment.trim().starts_with("indirect") {
+            continue;
+        }
         if let (Some(name), Some(version)) = (words.next(), words.next()) {
             found.push(named(text, index + 1, name, Some(version.trim_start_matches('v'))));
         }

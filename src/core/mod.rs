@@ -4,10 +4,13 @@ pub mod anchor;
 pub mod choose;
 pub mod detect;
 pub mod edit;
+pub mod facts;
+pub mod generated;
 pub mod lock;
 pub mod manifest;
 pub mod pack;
 pub mod patch;
+pub mod places;
 pub mod plan;
 pub mod problem;
 pub mod project;
@@ -19,4 +22,4 @@ pub mod verify;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;

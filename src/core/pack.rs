@@ -91,8 +91,16 @@ pub struct Module {
 pub struct PackOption {
     pub id: String,
     pub question: String,
+    /// With `multiple`, none is the default.
+    #[serde(default)]
     pub default: String,
     pub choice: Vec<Choice>,
+    /// Any number of choices may be the answer.
+    #[serde(default)]
+    pub multiple: bool,
+    /// Why the answer cannot be another one later.
+    #[serde(default)]
+    pub fixed: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -100,6 +108,18 @@ pub struct PackOption {
 pub struct Choice {
     pub value: String,
     pub summary: String,
+    /// What a project has that this choice suits; any of them is enough.
+    #[serde(default)]
+    pub suits: Vec<Suits>,
+}
+
+/// A dependency of the project, with a feature if one is named.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Suits {
+    pub depends: String,
+    #[serde(default)]
+    pub feature: Option<String>,
 }
 
 /// A project that must not be touched, and why.
@@ -163,6 +183,9 @@ pub struct FileRule {
     /// The user may change or delete it: `verify` leaves it alone.
     #[serde(default)]
     pub example: bool,
+    /// It belongs at the repository's root: rendered only for an app that is there, else left to the user.
+    #[serde(default)]
+    pub root: bool,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -245,7 +268,10 @@ pub enum Place {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Lines {
-    pub file: String,
+    /// The first of these that is there, else the first.
+    #[serde(deserialize_with = "one_or_more")]
+    pub file: Vec<String>,
+    /// Each a template.
     pub lines: Vec<String>,
     /// A comment line put before lines that are added.
     #[serde(default)]
@@ -253,6 +279,24 @@ pub struct Lines {
     /// `verify` reports a line that is gone.
     #[serde(default)]
     pub required: bool,
+    #[serde(default)]
+    pub when: Option<String>,
+    /// The file belongs at the repository's root: edited only for an app that is there, else left to the user.
+    #[serde(default)]
+    pub root: bool,
+}
+
+fn one_or_more<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Names {
+        One(String),
+        More(Vec<String>),
+    }
+    Ok(match Names::deserialize(input)? {
+        Names::One(name) => vec![name],
+        Names::More(names) => names,
+    })
 }
 
 /// How a copy of the project is built and tested.
@@ -350,6 +394,12 @@ impl Pack {
     #[must_use]
     pub fn update_command(&self, name: &str) -> String {
         self.manifest.detect.update.replace("{}", name)
+    }
+
+    /// Whether a file is the user's to change.
+    #[must_use]
+    pub fn is_example(&self, path: &RelPath) -> bool {
+        self.file_rule(path.as_str()).is_some_and(|rule| rule.example)
     }
 
     #[must_use]

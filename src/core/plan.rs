@@ -3,17 +3,19 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{
-    anchor::{self, Found, Place},
+    anchor,
     choose::Answers,
     edit::{self, Made, Outcome, Splice, cargo_toml, toml::Toml},
+    facts, generated,
     lock::{self, Created, Edited, Layer, Lock},
     manifest,
-    pack::{Anchor, Pack, Wire},
+    pack::{Anchor, Manifest, Pack, Wire},
+    places::{self, Places},
     problem::Problem,
-    project::{Plan, RelPath, Step, Text, Tree},
+    project::{Plan, RelPath, Step, Text, Tree, sha256},
     refuse,
     render::{self, Facts},
 };
@@ -24,6 +26,8 @@ pub struct Input<'a> {
     pub answers: &'a Answers,
     /// The app's folder.
     pub tree: &'a Tree,
+    /// Its place below the repository's root, with a slash at its end; empty if it is the root.
+    pub folder: &'a str,
     /// The workspace that the app is a member of.
     pub workspace: &'a Workspace,
     /// Places chosen by the user: anchor to path and 1-based line.
@@ -37,164 +41,163 @@ pub struct Workspace {
     pub lock: Option<Text>,
 }
 
-type Places = BTreeMap<String, Option<Place>>;
+/// What the layers of the project's lock rendered.
+#[derive(Default)]
+struct Old {
+    facts: Facts,
+    files: BTreeMap<RelPath, String>,
+}
 
-/// The plan that adds the chosen modules.
+impl Old {
+    fn of(pack: &Pack, lock: &Lock) -> Result<Self> {
+        if lock.layer.is_empty() {
+            return Ok(Self::default());
+        }
+        let facts = facts::recorded(pack, &lock.layer);
+        let files = generated::files(pack, &facts)?.into_iter().collect();
+        Ok(Self { facts, files })
+    }
+
+    fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    /// Whether a condition held, had the project been what it is now. Nothing held before the first `add`.
+    fn held(&self, when: Option<&str>, now: &Facts, pack: &Pack) -> Result<bool> {
+        if self.is_empty() {
+            return Ok(false);
+        }
+        render::holds(when, &facts::with_answers_of(now, &self.facts, pack))
+    }
+}
+
+/// The plan that adds what the answers ask for beyond what the project's lock records; an empty one if that is all.
 ///
 /// # Errors
-/// When the project must not be touched (exit 4), or a place is ambiguous (exit 4).
+/// When the project must not be touched, a place is ambiguous, or a generated file cannot change (exit 4).
 pub fn add(input: &Input<'_>) -> Result<Plan> {
-    refuse::check(input)?;
-    let mut facts = facts(input)?;
-    let places = places(input, &mut facts)?;
-    for var in &input.pack.manifest.var {
-        let value = render::render(&var.name, &var.value, &facts)?;
-        facts.insert(var.name.clone(), json!(value));
+    let whole = input.tree;
+    let lock = Lock::read(whole)?.unwrap_or_default();
+    if !lock.layer.is_empty() && input.answers.are_recorded(&Answers::of(&lock)) {
+        return Ok(Plan::default());
     }
-    let mut work = Work { after: input.tree.clone(), created: vec![], edited: vec![], manual: vec![] };
-    work.create(input.pack, &facts)?;
+    same_pack(input.pack, &lock)?;
+    let old = Old::of(input.pack, &lock)?;
+    // What is generated is no code of the user's: no place to wire, no login that is there already.
+    let users = whole.iter().filter(|(path, _)| !old.files.contains_key(path));
+    let users: Tree = users.map(|(path, text)| (path.clone(), text.clone())).collect();
+    let input = &Input { tree: &users, ..*input };
+    refuse::check(input, !old.is_empty())?;
+    let mut facts = facts::of_project(input, lock.layer.last().map(|layer| &layer.facts))?;
+    let places = places::find(input, !old.is_empty(), &mut facts)?;
+    let mut work = Work { after: whole.clone(), lock, old, created: vec![], edited: vec![], manual: vec![] };
+    work.generate(input, &facts)?;
     work.depend(input, &facts)?;
     work.wire(input, &facts, &places)?;
-    work.lines(input.pack)?;
+    work.lines(input, &facts)?;
     work.toolchain(input)?;
     work.floors(input)?;
-    work.finish(input, &facts)
+    work.finish(input, &facts, whole)
 }
 
-/// The files that a layer renders, example files included.
-///
-/// # Errors
-/// When a template is malformed or names an unknown fact.
-pub fn rendered(pack: &Pack, facts: &Facts) -> Result<Vec<(RelPath, String)>> {
-    let mut out = vec![];
-    for (path, template) in &pack.files {
-        let when = pack.file_rule(path).and_then(|rule| rule.when.as_deref());
-        if render::holds(when, facts)? {
-            out.push((RelPath::new(path)?, render::render(path, template, facts)?));
-        }
-    }
-    Ok(out)
-}
-
-/// The facts that a recorded layer was rendered with.
-#[must_use]
-pub fn layer_facts(pack: &Pack, layer: &Layer) -> Facts {
-    let mut facts = layer.facts.clone();
-    answer_facts(pack, &layer.modules, &layer.answers, &mut facts);
-    imports(&mut facts);
-    facts
-}
-
-fn answer_facts(pack: &Pack, modules: &[String], options: &BTreeMap<String, String>, facts: &mut Facts) {
-    facts.insert("pack".into(), json!({ "id": pack.manifest.id, "version": pack.manifest.version }));
-    let chosen = |id: &str| modules.iter().any(|module| module == id);
-    let all = pack.manifest.module.iter().map(|module| (module.id.clone(), json!(chosen(&module.id))));
-    facts.insert("module".into(), Value::Object(all.collect()));
-    for (id, value) in options {
-        facts.insert(id.clone(), json!(value));
-    }
-}
-
-/// The name that code imports each dependency by.
-fn imports(facts: &mut Facts) {
-    let all = facts.get("dep").and_then(Value::as_object).into_iter().flatten();
-    let import = |dep: &Value| dep.get("key").and_then(Value::as_str).map(|key| json!(key.replace('-', "_")));
-    let names: Map<_, _> = all.filter_map(|(name, dep)| Some((name.clone(), import(dep)?))).collect();
-    facts.insert("import".into(), Value::Object(names));
-}
-
-/// Facts of the project itself: its name and the versions that it uses.
-fn facts(input: &Input<'_>) -> Result<Facts> {
-    let mut facts = Map::new();
-    answer_facts(input.pack, &input.answers.modules, &input.answers.options, &mut facts);
-    let manifest = &input.pack.manifest;
-    let project = manifest::project(&manifest.detect.manifest, input.tree, input.workspace)?;
-    facts.insert("project".into(), project);
-    let mut all = Map::new();
-    for wanted in &manifest.dependency {
-        let (key, version) = manifest::dependency(&manifest.detect.manifest, wanted, input.tree, input.workspace)?;
-        all.insert(wanted.name.replace('-', "_"), json!({ "key": key, "version": version }));
-    }
-    facts.insert("dep".into(), Value::Object(all));
-    imports(&mut facts);
-    Ok(facts)
-}
-
-fn places(input: &Input<'_>, facts: &mut Facts) -> Result<Places> {
-    let mut places = Places::new();
-    for anchor in &input.pack.manifest.anchor {
-        let globs: Vec<String> =
-            anchor.globs.iter().map(|glob| render::render(&anchor.id, glob, facts)).collect::<Result<_>>()?;
-        let found = anchor::locate(&input.pack.language, anchor, &globs, input.tree)?;
-        let place = choose(anchor, found, input)?;
-        facts.insert(anchor.id.clone(), place_facts(place.as_ref(), input.tree));
-        places.insert(anchor.id.clone(), place);
-    }
-    Ok(places)
-}
-
-fn choose(anchor: &Anchor, found: Found, input: &Input<'_>) -> Result<Option<Place>> {
-    let wanted = input.at.get(&anchor.id);
-    let all = match found {
-        Found::None => vec![],
-        Found::One(place) => vec![place],
-        Found::Several(places) => places,
+/// Only the pack that rendered the files knows what they were.
+fn same_pack(pack: &Pack, lock: &Lock) -> Result<(), Problem> {
+    let Manifest { id, version, .. } = &pack.manifest;
+    let Some(other) = lock.layer.iter().find(|layer| layer.pack != *id || layer.pack_version != *version) else {
+        return Ok(());
     };
-    let line = |place: &Place| {
-        let text = input.tree.get(&place.path).map_or("", Text::raw);
-        place.at.as_ref().map_or(1, |at| anchor::line_of(text, at.range.start))
-    };
-    let id = &anchor.id;
-    if let Some((path, number)) = wanted {
-        let chosen = all.iter().find(|place| place.path == *path && line(place) == *number);
-        return chosen.cloned().map(Some).ok_or_else(|| {
-            let fix = format!("name the file and line of {}", anchor.describe);
-            Problem::usage(format!("`--at {id}={path}:{number}`: there is no {} there", anchor.describe), fix).into()
-        });
-    }
-    if all.len() < 2 {
-        return Ok(all.into_iter().next());
-    }
-    let list: Vec<String> = all.iter().map(|place| format!("  {}:{}", place.path, line(place))).collect();
-    let what = format!("found {} places that could be {}\n{}", all.len(), anchor.describe, list.join("\n"));
-    let fix = format!("choose one with `--at {id}={}`", list[0].trim());
-    Err(Problem::unsupported(what, fix).into())
-}
-
-fn place_facts(place: Option<&Place>, tree: &Tree) -> Value {
-    let Some(place) = place else { return json!({ "found": false, "path": "", "line": 0, "text": {}, "kind": {} }) };
-    let captures = place.at.iter().flat_map(|at| &at.captures);
-    let (text, kind): (Map<_, _>, Map<_, _>) =
-        captures.map(|(name, c)| ((name.clone(), json!(c.text)), (name.clone(), json!(c.kind)))).unzip();
-    let source = tree.get(&place.path).map_or("", Text::raw);
-    let line = place.at.as_ref().map_or(1, |at| anchor::line_of(source, at.range.start));
-    json!({ "found": true, "path": place.path.as_str(), "line": line, "text": text, "kind": kind })
+    let what = format!(
+        "the project was generated with pack `{}` {}, and this version of authwright has `{id}` {version}",
+        other.pack, other.pack_version
+    );
+    Err(Problem::unsupported(what, "use the authwright version that wrote the lock; `upgrade` does not exist yet"))
 }
 
 /// The tree as it grows, and the record of what was done to it.
 struct Work {
     after: Tree,
+    lock: Lock,
+    old: Old,
     created: Vec<Created>,
     edited: Vec<Edited>,
     manual: Vec<Step>,
 }
 
 impl Work {
-    fn create(&mut self, pack: &Pack, facts: &Facts) -> Result<()> {
-        for (path, text) in rendered(pack, facts)? {
-            if self.after.get(&path).is_some() {
-                return Err(Problem::unsupported(
-                    format!("`{path}` is already there, and the generated code needs that place"),
-                    format!("move or rename `{path}`, then run the command again"),
-                )
-                .into());
+    fn generate(&mut self, input: &Input<'_>, facts: &Facts) -> Result<()> {
+        let files = generated::files(input.pack, facts)?;
+        self.refuse_gone(&files)?;
+        let mut refused = vec![];
+        for (path, text) in files {
+            match self.old.files.get(&path).cloned() {
+                None => self.create(input.pack, path, text)?,
+                Some(old) if old == text => {}
+                Some(old) => refused.extend(self.change(input.pack, path, &old, &text)),
             }
-            let example = pack.file_rule(path.as_str()).is_some_and(|rule| rule.example);
-            let text = Text::new(text);
-            self.created.push(Created { path: path.clone(), sha256: text.sha256(), example });
-            self.after.insert(path, text);
+        }
+        if !refused.is_empty() {
+            let what = format!("generated files have to change and cannot\n{}", refused.join("\n"));
+            let fix = "put these files back as they were generated, run the command again, and make your changes anew";
+            return Err(Problem::unsupported(what, fix).into());
+        }
+        for (path, text) in generated::left(input.pack, facts)? {
+            let when = input.pack.file_rule(path.as_str()).and_then(|rule| rule.when.as_deref());
+            if !self.old.held(when, facts, input.pack)? {
+                let what =
+                    "the app is in a folder below the repository's root; create this file at the root".to_owned();
+                self.manual.push(Step { at: path.to_string(), what, text: text.trim_end().to_owned() });
+            }
         }
         Ok(())
+    }
+
+    /// Answers that take files away are not an addition.
+    fn refuse_gone(&self, files: &[(RelPath, String)]) -> Result<(), Problem> {
+        let gone = |path: &&RelPath| !files.iter().any(|(file, _)| file == *path);
+        let gone: Vec<String> = self.old.files.keys().filter(gone).map(|path| format!("  {path}")).collect();
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let what = format!("`add` only extends, and these answers would take files away\n{}", gone.join("\n"));
+        Err(Problem::unsupported(
+            what,
+            "run `authwright undo`, which takes back a layer, then add with the new answers",
+        ))
+    }
+
+    fn create(&mut self, pack: &Pack, path: RelPath, text: String) -> Result<(), Problem> {
+        if self.after.get(&path).is_some() {
+            return Err(Problem::unsupported(
+                format!("`{path}` is already there, and the generated code needs that place"),
+                format!("move or rename `{path}`, then run the command again"),
+            ));
+        }
+        let text = Text::new(text);
+        self.created.push(Created { sha256: text.sha256(), example: pack.is_example(&path), path: path.clone() });
+        self.after.insert(path, text);
+        Ok(())
+    }
+
+    /// Changes a generated file, or tells why it cannot be changed. An example that cannot be is left alone.
+    fn change(&mut self, pack: &Pack, path: RelPath, old: &str, new: &str) -> Option<String> {
+        let example = pack.is_example(&path);
+        let Some(now) = self.after.get(&path).cloned() else {
+            return (!example).then(|| format!("  {path}: it is missing"));
+        };
+        let Some(after) = generated::changed(&pack.language, &path, old, new, &now) else {
+            return (!example).then(|| format!("  {path}: what would change was changed here"));
+        };
+        let splices = edit::hunks::between(now.raw(), after.raw());
+        let (_, splice) = edit::splice(now.raw(), splices);
+        self.edited.push(Edited {
+            path: path.clone(),
+            before: Some(now.sha256()),
+            after: after.sha256(),
+            rendered: Some(sha256(new.as_bytes())),
+            splice,
+        });
+        self.after.insert(path, after);
+        None
     }
 
     fn depend(&mut self, input: &Input<'_>, facts: &Facts) -> Result<()> {
@@ -234,10 +237,17 @@ impl Work {
         let mut by_file: BTreeMap<&RelPath, (Vec<Splice>, Vec<Step>)> = BTreeMap::new();
         let mut left = vec![];
         for anchor in &input.pack.manifest.anchor {
-            let wires = wires_at(input.pack, anchor, facts)?;
-            let Some(place) = places.get(&anchor.id).and_then(Option::as_ref) else {
-                left.extend(wires.into_iter().map(|wire| (anchor, wire)));
+            let wires = self.wires_at(input.pack, anchor, facts)?;
+            if wires.is_empty() {
                 continue;
+            }
+            let place = match places.get(&anchor.id) {
+                Some(Ok(Some(place))) => place,
+                Some(Err(ambiguous)) => return Err(ambiguous.clone().into()),
+                Some(Ok(None)) | None => {
+                    left.extend(wires.into_iter().map(|wire| (anchor, wire)));
+                    continue;
+                }
             };
             let text = |wire: &Wire| render::render(&wire.at, &wire.text, facts);
             let texts: Vec<(&Wire, String)> =
@@ -270,12 +280,37 @@ impl Work {
         Ok(())
     }
 
-    fn lines(&mut self, pack: &Pack) -> Result<()> {
-        for wanted in &pack.manifest.lines {
-            let path = RelPath::new(&wanted.file)?;
+    /// The wires of an anchor that are needed now and were not before.
+    fn wires_at<'p>(&self, pack: &'p Pack, anchor: &Anchor, facts: &Facts) -> Result<Vec<&'p Wire>> {
+        let mut wires = vec![];
+        for wire in pack.manifest.wire.iter().filter(|wire| wire.at == anchor.id) {
+            let when = wire.when.as_deref();
+            if render::holds(when, facts)? && !self.old.held(when, facts, pack)? {
+                wires.push(wire);
+            }
+        }
+        Ok(wires)
+    }
+
+    fn lines(&mut self, input: &Input<'_>, facts: &Facts) -> Result<()> {
+        for wanted in &input.pack.manifest.lines {
+            let when = wanted.when.as_deref();
+            if !render::holds(when, facts)? {
+                continue;
+            }
+            let rendered = edit::lines::rendered(wanted, facts)?;
+            let path = RelPath::new(edit::lines::file(wanted, &self.after))?;
+            if wanted.root && !facts::at_root(facts) {
+                if !self.old.held(when, facts, input.pack)? {
+                    let what = "the app is in a folder below the repository's root; add these lines at the root";
+                    let text = edit::lines::block(wanted, &rendered);
+                    self.manual.push(Step { at: path.to_string(), what: what.to_owned(), text });
+                }
+                continue;
+            }
             let mut splices = vec![];
             let text = self.after.get(&path).map_or("", Text::raw);
-            self.take(edit::lines::add(text, wanted), &mut splices);
+            self.take(edit::lines::add(text, wanted, &rendered), &mut splices);
             self.edit(&path, splices, &|_| true);
         }
         Ok(())
@@ -337,43 +372,32 @@ impl Work {
             path: path.clone(),
             before: before.as_ref().map(Text::sha256),
             after: after.sha256(),
+            rendered: None,
             splice: made,
         });
         self.after.insert(path.clone(), after);
         true
     }
 
-    fn finish(mut self, input: &Input<'_>, facts: &Facts) -> Result<Plan> {
-        let mut lock = Lock::read(input.tree)?.unwrap_or_default();
-        let keep = |name: &str| facts.get(name).map(|value| (name.to_owned(), value.clone()));
-        // Sorted, as they are read back, so that a lock that is read and written again is the same.
-        let mut facts: Facts = ["project", "dep"].into_iter().filter_map(keep).collect();
-        facts.values_mut().for_each(Value::sort_all_objects);
-        facts.sort_keys();
-        lock.layer.push(Layer {
+    fn finish(mut self, input: &Input<'_>, facts: &Facts, whole: &Tree) -> Result<Plan> {
+        let there: Vec<String> = self.lock.modules().into_iter().map(str::to_owned).collect();
+        let modules = input.answers.modules.iter().filter(|module| !there.contains(module));
+        self.lock.layer.push(Layer {
             pack: input.pack.manifest.id.clone(),
             pack_version: input.pack.manifest.version.clone(),
-            modules: input.answers.modules.clone(),
+            modules: modules.cloned().collect(),
             answers: input.answers.options.clone(),
-            facts,
+            facts: facts::kept(facts),
             created: self.created,
             edited: self.edited,
             manual: self.manual.clone(),
         });
-        self.after.insert(RelPath::new(lock::PATH)?, Text::new(lock.write()?));
-        Ok(Plan { changes: input.tree.difference(&self.after), manual: self.manual })
+        let path = RelPath::new(lock::PATH)?;
+        let text = self.lock.write()?;
+        let text = whole.get(&path).map_or_else(|| Text::new(&text), |now| now.endings_for(&text));
+        self.after.insert(path, text);
+        Ok(Plan { changes: whole.difference(&self.after), manual: self.manual })
     }
-}
-
-/// The wires of an anchor whose condition holds.
-fn wires_at<'p>(pack: &'p Pack, anchor: &Anchor, facts: &Facts) -> Result<Vec<&'p Wire>> {
-    let mut wires = vec![];
-    for wire in pack.manifest.wire.iter().filter(|wire| wire.at == anchor.id) {
-        if render::holds(wire.when.as_deref(), facts)? {
-            wires.push(wire);
-        }
-    }
-    Ok(wires)
 }
 
 /// Steps for a wire whose anchor was not found: one for each place that a hint points to, or one in words.
@@ -405,5 +429,7 @@ fn manual_step(wire: &Wire, at: &str, hint: Option<&Map<String, Value>>, facts: 
     Ok(Some(Step { at: at.to_owned(), what: what.to_owned(), text: text.trim_end().to_owned() }))
 }
 
+#[cfg(test)]
+mod layers;
 #[cfg(test)]
 mod tests;

@@ -92,6 +92,15 @@ impl Text {
         }
     }
 
+    /// A rendered text with the line endings of this one, where that has one kind.
+    #[must_use]
+    pub fn endings_for(&self, rendered: &str) -> Self {
+        match self.as_rendered() {
+            Cow::Owned(_) => Self::new(rendered.replace('\n', "\r\n")),
+            Cow::Borrowed(_) => Self::new(rendered),
+        }
+    }
+
     /// SHA-256 of the bytes, in lower-case hex.
     #[must_use]
     pub fn sha256(&self) -> String {

@@ -13,8 +13,8 @@ use super::{
     lock::{self, Lock},
     pack::Language,
     patch::{self, tests::apply},
-    project::{Change, Text, Tree},
-    testing::{App, FIXTURES, axum, edited, fixture, path, rust},
+    project::{Change, Plan, Text, Tree},
+    testing::{FIXTURES, axum, edited, fixture, path, rust},
     undo::undo,
 };
 
@@ -281,8 +281,8 @@ fn the_same_project_gets_the_same_plan() {
 }
 
 #[test]
-fn a_second_add_is_refused_by_the_plan_as_well() {
-    let app = fixture("plain");
-    let (tree, _) = app.added();
-    assert!(App { tree, ..app }.plan().is_err());
+fn a_second_add_with_the_same_answers_is_no_plan() {
+    for name in FIXTURES {
+        assert_eq!(fixture(name).after(&[]).plan().unwrap(), Plan::default(), "{name}");
+    }
 }

@@ -10,10 +10,13 @@ use super::{
     problem::Problem,
 };
 
+/// With `later`, files may be where an earlier `add` has put some.
+///
 /// # Errors
 /// With the first refusal of the pack that applies (exit 4).
-pub fn check(input: &Input<'_>) -> Result<()> {
-    for refusal in &input.pack.manifest.refuse {
+pub fn check(input: &Input<'_>, later: bool) -> Result<()> {
+    let applying = |refusal: &&Refusal| !later || !matches!(refusal.when, RefuseWhen::Exists(_));
+    for refusal in input.pack.manifest.refuse.iter().filter(applying) {
         if let Some(place) = applies(input, refusal)? {
             return Err(Problem::unsupported(format!("{}\n  {place}", refusal.what), refusal.fix.clone()).into());
         }

@@ -4,13 +4,14 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use super::{
-    choose::{Answers, Given},
+    choose::{self, Answers, Given},
     detect::app_tree,
     edit::{Made, Outcome, Splice, splice, unsplice},
     lock::Lock,
     pack::{Language, Pack},
     plan::{self, Input, Workspace},
-    project::{Plan, RelPath, Text, Tree},
+    project::{Plan, RelPath, Step, Text, Tree},
+    undo::undo,
 };
 
 /// Fixtures that the tool wires, and those where it leaves steps.
@@ -42,6 +43,61 @@ pub fn axum() -> Pack {
     Pack::all().unwrap().into_iter().find(|pack| pack.manifest.id == "axum").unwrap()
 }
 
+/// The pack in `testing/small.toml`. Its files mention what must not be taken for the user's.
+pub fn small() -> Pack {
+    let files = [
+        (".github/workflows/auth.yml", "run: authwright verify [= project.folder =]\n"),
+        ("src/auth/mod.rs", SMALL_MODULE),
+        ("src/auth/pages.rs", "pub fn page() -> &'static str {\n    \"[= profile =]\"\n}\n"),
+        ("src/auth/schema.sql", "create table accounts (id integer);\n"),
+        ("src/auth/settings.rs", SMALL_SETTINGS),
+        ("src/auth/tokens.rs", "pub fn token() {}\n"),
+        ("src/auth_example.rs", "pub fn example() {\n    // [= ui =]\n}\n"),
+    ];
+    Pack {
+        manifest: toml::from_str(include_str!("testing/small.toml")).unwrap(),
+        language: rust(),
+        files: files.map(|(path, text)| (path.to_owned(), text)).to_vec(),
+        starter: vec![],
+    }
+}
+
+const SMALL_MODULE: &str = "//! Auth.
+
+[% if ui == 'pages' %]mod pages;
+[% endif %]mod settings;
+[% if module.tokens %]mod tokens;
+[% endif %]
+pub fn attach(app: App) -> App {
+    app
+}
+[% if ui == 'pages' %]
+pub fn pages(app: App) -> App {
+    app
+}
+[% endif %]
+fn test_server() {
+    serve(app);
+}
+";
+
+const SMALL_SETTINGS: &str = "//! Settings.
+
+pub const IDLE: u32 = [% if profile == 'strict' %]15[% elif profile == 'consumer' %]10080[% else %]60[% endif %];
+
+/// A comment between.
+
+pub const LENGTH: usize = [% if profile == 'strict' %]15[% else %]12[% endif %];
+";
+
+/// A small app for the small pack.
+pub fn small_app() -> App {
+    let manifest = "[package]\nname = \"x\"\n\n[dependencies]\nweb = \"1\"\n";
+    let main = "use web::serve;\n\nfn main() {\n    let app = app();\n    serve(app);\n}\n";
+    let tree = tree(&[("Cargo.toml", manifest), ("src/main.rs", main), (".gitignore", "/target\n")]);
+    App { pack: small(), tree, folder: String::new(), workspace: Workspace::default() }
+}
+
 pub fn rust() -> Language {
     axum().language
 }
@@ -50,6 +106,8 @@ pub fn rust() -> Language {
 pub struct App {
     pub pack: Pack,
     pub tree: Tree,
+    /// Its place below the repository's root.
+    pub folder: String,
     pub workspace: Workspace,
 }
 
@@ -60,7 +118,8 @@ pub fn fixture(name: &str) -> App {
     let text = |path: &str| whole.text(path).map(Text::new);
     let manifest = if member.is_empty() { None } else { text("Cargo.toml") };
     let workspace = Workspace { manifest, lock: text("Cargo.lock") };
-    App { pack: axum(), tree: app_tree(&whole, member), workspace }
+    let folder = if member.is_empty() { String::new() } else { format!("{member}/") };
+    App { pack: axum(), tree: app_tree(&whole, member), folder, workspace }
 }
 
 /// Every file of a fixture.
@@ -85,13 +144,31 @@ pub fn folder(name: &str) -> Tree {
 impl App {
     /// An app of these files, without a workspace.
     pub fn of(files: &[(&str, &str)]) -> Self {
-        Self { pack: axum(), tree: tree(files), workspace: Workspace::default() }
+        Self { pack: axum(), tree: tree(files), folder: String::new(), workspace: Workspace::default() }
     }
 
     pub fn plan(&self) -> anyhow::Result<Plan> {
-        let answers = Answers::new(&self.pack, &Given::default()).unwrap();
+        self.plan_with(&[])
+    }
+
+    /// The plan with these flags, on top of what the project's lock records.
+    pub fn plan_with(&self, flags: &[(&str, &str)]) -> anyhow::Result<Plan> {
         let (tree, workspace) = (&self.tree, &self.workspace);
-        plan::add(&Input { pack: &self.pack, answers: &answers, tree, workspace, at: &BTreeMap::new() })
+        let words = |text: &str| text.split(',').map(str::to_owned).collect::<Vec<_>>();
+        let mut given = Given {
+            recorded: Lock::read(tree)?.as_ref().map(Answers::of).unwrap_or_default(),
+            suited: choose::suited(&self.pack, tree, workspace)?,
+            ..Given::default()
+        };
+        for (flag, value) in flags {
+            match *flag {
+                "with" => given.modules = Some(words(value)),
+                id => _ = given.options.insert(id.to_owned(), words(value)),
+            }
+        }
+        let answers = Answers::new(&self.pack, &given)?;
+        let (folder, at) = (self.folder.as_str(), BTreeMap::new());
+        plan::add(&Input { pack: &self.pack, answers: &answers, tree, folder, workspace, at: &at })
     }
 
     /// The tree with everything added, and its lock.
@@ -99,6 +176,29 @@ impl App {
         let after = self.tree.with(&self.plan().unwrap().changes);
         let lock = Lock::read(&after).unwrap().unwrap();
         (after, lock)
+    }
+
+    /// The app after `add` with these flags.
+    #[track_caller]
+    pub fn after(self, flags: &[(&str, &str)]) -> Self {
+        let plan = self.plan_with(flags).unwrap_or_else(|error| panic!("{flags:?}: {error:#}"));
+        Self { tree: self.tree.with(&plan.changes), ..self }
+    }
+
+    /// The app after its last layer was taken back, and the steps that are left.
+    pub fn undone(self) -> (Self, Vec<Step>) {
+        let lock = Lock::read(&self.tree).unwrap().unwrap();
+        let plan = undo(&self.tree, &lock, Some(&self.pack.language)).unwrap();
+        (Self { tree: self.tree.with(&plan.changes), ..self }, plan.manual)
+    }
+
+    /// The app with a text in a file replaced.
+    #[track_caller]
+    pub fn edited(mut self, at: &str, from: &str, to: &str) -> Self {
+        let text = self.tree.text(at).unwrap_or_else(|| panic!("no {at}")).to_owned();
+        assert!(text.contains(from), "{at} has no {from:?}:\n{text}");
+        self.tree.insert(path(at), Text::new(text.replacen(from, to, 1)));
+        self
     }
 }
 

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::{
     anchor, edit,
-    edit::Made,
+    edit::{Made, with_crlf},
     lock::{self, Created, Edited, Layer, Lock},
     pack::Language,
     project::{Plan, RelPath, Step, Text, Tree, sha256},
@@ -28,7 +28,9 @@ pub fn undo(tree: &Tree, lock: &Lock, language: Option<&Language>) -> Result<Pla
         after.remove(&path);
         after.remove(&RelPath::new(lock::PROOF)?);
     } else {
-        after.insert(path, Text::new(lock.write()?));
+        let text = lock.write()?;
+        let text = tree.get(&path).map_or_else(|| Text::new(&text), |now| now.endings_for(&text));
+        after.insert(path, text);
     }
     Ok(Plan { changes: tree.difference(&after), manual })
 }
@@ -142,17 +144,17 @@ fn is_whole(text: &str, range: &Range<usize>) -> bool {
     !begun && !goes_on
 }
 
-fn with_crlf(text: &str) -> String {
-    text.replace("\r\n", "\n").replace('\n', "\r\n")
-}
-
 fn by_hand(edited: &Edited, made: &Made) -> Step {
-    let what = if made.removed.is_empty() {
-        "these lines changed since they were added; take out what is left of them".to_owned()
-    } else {
-        format!("this changed since it was written; put `{}` in its place", made.removed.trim())
+    let (at, removed) = (edited.path.to_string(), made.removed.trim());
+    let what = match removed.lines().count() {
+        0 => "these lines changed since they were added; take out what is left of them".to_owned(),
+        1 => format!("this changed since it was written; put `{removed}` in its place"),
+        _ => {
+            let what = "what was written here changed since; put these lines back in its place".to_owned();
+            return Step { at, what, text: made.removed.trim_matches(['\r', '\n']).to_owned() };
+        }
     };
-    Step { at: edited.path.to_string(), what, text: made.inserted.trim_matches(['\r', '\n']).to_owned() }
+    Step { at, what, text: made.inserted.trim_matches(['\r', '\n']).to_owned() }
 }
 
 #[cfg(test)]

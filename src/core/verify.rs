@@ -1,5 +1,7 @@
 //! Compares the project with what was generated: files, lock, wiring, library versions.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use anyhow::Result;
 use semver::Version;
 use serde::Serialize;
@@ -7,10 +9,11 @@ use serde::Serialize;
 use super::{
     anchor,
     edit::{cargo_toml, lines, toml::Toml},
+    facts, generated,
     lock::{self, Layer, Lock},
     manifest,
     pack::{Dependency, Pack},
-    plan::{self, Workspace},
+    plan::Workspace,
     project::{RelPath, Text, Tree, sha256},
     render::{self, Facts},
 };
@@ -40,55 +43,81 @@ pub enum Cause {
 
 const RESTORE: &str = "restore it from version control; if the change is meant, take it over and say so in review";
 
-/// Every drift of the project from its lock, in the lock's order.
+/// Every drift of the project from its lock, each once: the lock layer by layer, the project as the last one left it.
 ///
 /// # Errors
 /// When a pack is malformed.
 pub fn verify(packs: &[Pack], lock: &Lock, tree: &Tree, workspace: &Workspace) -> Result<Vec<Drift>> {
     let mut drifts = vec![];
-    for layer in &lock.layer {
-        let pack = packs.iter().find(|pack| pack.manifest.id == layer.pack);
-        match pack.filter(|pack| pack.manifest.version == layer.pack_version) {
-            Some(pack) => layer_drift(pack, layer, tree, workspace, &mut drifts)?,
-            None => drifts.push(Drift {
-                cause: Cause::Unverifiable,
-                at: lock::PATH.to_owned(),
-                what: format!("pack `{}` {} is not in this version of authwright", layer.pack, layer.pack_version),
-                fix: "use the authwright version that wrote the lock".to_owned(),
-            }),
-        }
+    let known = |layer: &&Layer| {
+        let same = |pack: &&Pack| pack.manifest.id == layer.pack && pack.manifest.version == layer.pack_version;
+        packs.iter().find(same)
+    };
+    let Some(pack) = lock.layer.first().as_ref().and_then(known) else {
+        return Ok(lock.layer.first().map(unverifiable).into_iter().collect());
+    };
+    if let Some(other) = lock.layer.iter().find(|layer| known(layer).is_none()) {
+        return Ok(vec![unverifiable(other)]);
     }
+    let mut files = BTreeMap::new();
+    for (index, layer) in lock.layer.iter().enumerate() {
+        let facts = facts::recorded(pack, &lock.layer[..=index]);
+        let Ok(now) = generated::files(pack, &facts) else {
+            drifts.push(lock_edited("the facts it records do not render the pack"));
+            return Ok(drifts);
+        };
+        let now = now.into_iter().collect();
+        layer_drift(pack, layer, &files, &now, &mut drifts);
+        files = now;
+    }
+    for (path, text) in files.iter().filter(|(path, _)| !pack.is_example(path)) {
+        drifts.extend(file(path, text, tree.get(path)));
+    }
+    let facts = facts::recorded(pack, &lock.layer);
+    wiring(pack, lock, tree, &facts, &mut drifts)?;
+    libraries(pack, tree, workspace, &facts, &mut drifts)?;
     Ok(drifts)
 }
 
-fn layer_drift(pack: &Pack, layer: &Layer, tree: &Tree, workspace: &Workspace, out: &mut Vec<Drift>) -> Result<()> {
-    let facts = plan::layer_facts(pack, layer);
-    files(pack, layer, tree, &facts, out);
-    wiring(pack, layer, tree, out)?;
-    libraries(pack, tree, workspace, &facts, out)
+fn unverifiable(layer: &Layer) -> Drift {
+    Drift {
+        cause: Cause::Unverifiable,
+        at: lock::PATH.to_owned(),
+        what: format!("pack `{}` {} is not in this version of authwright", layer.pack, layer.pack_version),
+        fix: "use the authwright version that wrote the lock".to_owned(),
+    }
 }
 
-/// Files are compared with a fresh render, never with the lock's hashes alone: a lock edited to match a changed file
-/// is drift as well.
-fn files(pack: &Pack, layer: &Layer, tree: &Tree, facts: &Facts, out: &mut Vec<Drift>) {
-    let Ok(rendered) = plan::rendered(pack, facts) else {
-        out.push(lock_edited("the facts it records do not render the pack"));
-        return;
-    };
-    for (path, text) in &rendered {
-        let recorded = layer.created.iter().find(|created| created.path == *path);
-        if recorded.is_none_or(|created| created.sha256 != sha256(text.as_bytes())) {
+/// A lock is compared with fresh renders, never believed: one edited to match a changed file is drift as well. `old` and
+/// `new` are what was rendered before the layer and with it.
+fn layer_drift(
+    pack: &Pack,
+    layer: &Layer,
+    old: &BTreeMap<RelPath, String>,
+    new: &BTreeMap<RelPath, String>,
+    out: &mut Vec<Drift>,
+) {
+    let hash = |text: &String| sha256(text.as_bytes());
+    let created = |path: &RelPath| layer.created.iter().find(|created| created.path == *path);
+    let changed = |path: &RelPath| layer.edited.iter().find(|edited| edited.path == *path && edited.rendered.is_some());
+    for (path, text) in new {
+        let stands = match old.get(path) {
+            None => created(path).is_some_and(|created| created.sha256 == hash(text)),
+            Some(before) if before == text => true,
+            // One that the user deleted, or changed where it would change, was left alone.
+            Some(_) if pack.is_example(path) && changed(path).is_none() => true,
+            Some(_) => changed(path).is_some_and(|edited| edited.rendered == Some(hash(text))),
+        };
+        if !stands {
             out.push(lock_edited(&format!("what it records for `{path}` is not what pack `{}` renders", layer.pack)));
         }
-        if pack.file_rule(path.as_str()).is_some_and(|rule| rule.example) {
-            continue;
-        }
-        out.extend(file(path, text, tree.get(path)));
     }
-    let unknown = layer.created.iter().filter(|created| !rendered.iter().any(|(path, _)| *path == created.path));
-    out.extend(
-        unknown.map(|created| lock_edited(&format!("it records `{}`, which the pack does not have", created.path))),
-    );
+    let is_new = |path: &RelPath| new.contains_key(path) && !old.contains_key(path);
+    let is_changed = |path: &RelPath| old.get(path).zip(new.get(path)).is_some_and(|(old, new)| old != new);
+    let created = layer.created.iter().map(|created| &created.path).filter(|path| !is_new(path));
+    let rendered = layer.edited.iter().filter(|edited| edited.rendered.is_some()).map(|edited| &edited.path);
+    let unknown = created.chain(rendered.filter(|path| !is_changed(path)));
+    out.extend(unknown.map(|path| lock_edited(&format!("it records `{path}`, which the pack does not render there"))));
 }
 
 fn file(path: &RelPath, rendered: &str, now: Option<&Text>) -> Option<Drift> {
@@ -113,32 +142,37 @@ fn lock_edited(what: &str) -> Drift {
     }
 }
 
-fn wiring(pack: &Pack, layer: &Layer, tree: &Tree, out: &mut Vec<Drift>) -> Result<()> {
+fn wiring(pack: &Pack, lock: &Lock, tree: &Tree, facts: &Facts, out: &mut Vec<Drift>) -> Result<()> {
     let set = anchor::glob_set(&pack.manifest.reads)?;
-    let own = |path: &RelPath| layer.created.iter().any(|created| created.path == *path);
+    let created: Vec<&RelPath> = lock.layer.iter().flat_map(|layer| &layer.created).map(|file| &file.path).collect();
     let sources: Vec<&Text> = tree
         .iter()
-        .filter(|(path, _)| set.is_match(path.as_str()) && pack.language.reads(path) && !own(path))
+        .filter(|(path, _)| set.is_match(path.as_str()) && pack.language.reads(path) && !created.contains(path))
         .map(|(_, text)| text)
         .collect();
-    for holds in pack.manifest.wire.iter().flat_map(|wire| &wire.holds) {
-        // Anywhere will do: the user may have moved the line to another file.
-        let stands = sources.iter().map(|text| anchor::matches(&pack.language, &holds.rule, text.raw()));
-        if stands.collect::<Result<Vec<_>>>()?.iter().all(Vec::is_empty) {
-            out.push(missing_wire(pack, layer, &holds.line));
+    for wire in pack.manifest.wire.iter().filter(|wire| !wire.holds.is_empty()) {
+        if !render::holds(wire.when.as_deref(), facts)? {
+            continue;
+        }
+        for holds in &wire.holds {
+            // Anywhere will do: the user may have moved the line to another file.
+            let stands = sources.iter().map(|text| anchor::matches(&pack.language, &holds.rule, text.raw()));
+            if stands.collect::<Result<Vec<_>>>()?.iter().all(Vec::is_empty) {
+                out.push(missing_wire(pack, lock, &holds.line));
+            }
         }
     }
-    list_lines(pack, tree, out);
-    Ok(())
+    list_lines(pack, tree, facts, out)
 }
 
-fn missing_wire(pack: &Pack, layer: &Layer, line: &str) -> Drift {
-    let edited = layer.edited.iter().map(|edited| &edited.path).filter(|path| pack.language.reads(path));
-    let at: Vec<&str> = edited.map(RelPath::as_str).collect();
-    let steps: Vec<&str> = layer.manual.iter().map(|step| step.what.as_str()).collect();
+fn missing_wire(pack: &Pack, lock: &Lock, line: &str) -> Drift {
+    let edited = lock.layer.iter().flat_map(|layer| &layer.edited).filter(|edited| edited.rendered.is_none());
+    let at: BTreeSet<&str> =
+        edited.filter(|edited| pack.language.reads(&edited.path)).map(|edited| edited.path.as_str()).collect();
+    let steps: Vec<&str> = lock.layer.iter().flat_map(|layer| &layer.manual).map(|step| step.what.as_str()).collect();
     Drift {
         cause: Cause::WiringMissing,
-        at: at.join(", "),
+        at: at.into_iter().collect::<Vec<_>>().join(", "),
         what: format!("the wiring `{line}` is missing"),
         fix: if steps.is_empty() {
             format!("put `{line}` back")
@@ -148,18 +182,24 @@ fn missing_wire(pack: &Pack, layer: &Layer, line: &str) -> Drift {
     }
 }
 
-fn list_lines(pack: &Pack, tree: &Tree, out: &mut Vec<Drift>) {
+fn list_lines(pack: &Pack, tree: &Tree, facts: &Facts, out: &mut Vec<Drift>) -> Result<()> {
     for wanted in pack.manifest.lines.iter().filter(|wanted| wanted.required) {
-        let text = tree.text(&wanted.file).unwrap_or_default();
-        for line in wanted.lines.iter().filter(|line| !lines::holds(text, line)) {
+        let elsewhere = wanted.root && !facts::at_root(facts);
+        if elsewhere || !render::holds(wanted.when.as_deref(), facts)? {
+            continue;
+        }
+        let file = lines::file(wanted, tree);
+        let text = tree.text(file).unwrap_or_default();
+        for line in lines::rendered(wanted, facts)?.iter().filter(|line| !lines::holds(text, line)) {
             out.push(Drift {
                 cause: Cause::WiringMissing,
-                at: wanted.file.clone(),
+                at: file.to_owned(),
                 what: format!("the line `{line}` is gone"),
-                fix: format!("put `{line}` back into `{}`", wanted.file),
+                fix: format!("put `{line}` back into `{file}`"),
             });
         }
     }
+    Ok(())
 }
 
 fn libraries(pack: &Pack, tree: &Tree, workspace: &Workspace, facts: &Facts, out: &mut Vec<Drift>) -> Result<()> {

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use anstyle::{AnsiColor, Style};
 use anyhow::Result;
-use dialoguer::{Confirm, Select, console::Term, theme::ColorfulTheme};
+use dialoguer::{Confirm, MultiSelect, Select, console::Term, theme::ColorfulTheme};
 use serde_json::Value;
 
 use crate::core::problem::Problem;
@@ -105,6 +105,18 @@ impl Ui {
         let theme = ColorfulTheme::default();
         let lines: Vec<String> = lines.iter().map(|line| printable(line)).collect();
         let select = Select::with_theme(&theme).with_prompt(question).items(&lines).default(default);
+        answer(select.interact_opt())?.ok_or_else(stopped)
+    }
+
+    /// The indices of the lines picked, none at first.
+    ///
+    /// # Errors
+    /// When the user stops the command at the question.
+    pub fn select_any(&self, question: &str, lines: &[String]) -> Result<Vec<usize>> {
+        let theme = ColorfulTheme::default();
+        let lines: Vec<String> = lines.iter().map(|line| printable(line)).collect();
+        let question = format!("{question} (space picks, enter goes on)");
+        let select = MultiSelect::with_theme(&theme).with_prompt(question).items(&lines);
         answer(select.interact_opt())?.ok_or_else(stopped)
     }
 }

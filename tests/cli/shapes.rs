@@ -21,7 +21,7 @@ fn list() {
         (keys(&stack["modules"][0]), &stack["modules"][0]["default"]),
         (vec!["id", "summary", "default"], &true.into())
     );
-    assert_eq!(keys(&stack["options"][0]), ["id", "question", "default", "values"]);
+    assert_eq!(keys(&stack["options"][0]), ["id", "question", "default", "values", "multiple", "fixed"]);
 }
 
 #[test]

@@ -120,3 +120,46 @@ fn errors_are_counted() {
         assert_eq!(parse_errors(&rust(), source).unwrap() > 0, errors, "{source}");
     }
 }
+
+#[test]
+fn a_statement_begins_with_its_attributes() {
+    let pack = axum();
+    let rule = pack.manifest.anchor.iter().find_map(|anchor| anchor.rule.as_ref()).unwrap();
+    for (before, lead) in [
+        ("", "axum::"),
+        ("#[a] ", "#[a] axum::"),
+        ("#[a]\n#[b(\n  c\n)]\n", "#[a]\n#[b(\n"),
+        ("// why\n#[a]\n", "#[a]\naxum::"),
+        ("#[a]\n// why\n", "axum::"),
+        ("#![a]\n", "axum::"),
+        ("x();\n#[a]\n", "#[a]\naxum::"),
+    ] {
+        let source = format!("fn f() {{\n{before}axum::serve(l, app);\n}}\n");
+        let found = matches(&pack.language, rule, &source).unwrap().remove(0);
+        assert!(source[found.lead..].starts_with(lead), "{before:?}: {:?}", &source[found.lead..]);
+        assert_eq!(&source[found.statement], "axum::serve(l, app);", "{before:?}");
+    }
+}
+
+#[test]
+fn globs_stay_in_a_folder_unless_they_say_otherwise() {
+    let set = glob_set(&["src/*.rs", "lib/**/*.rs"]).unwrap();
+    let all = ["src/a.rs", "src/b/a.rs", "lib/a.rs", "lib/b/c/a.rs", "other/src/a.rs"];
+    assert_eq!(all.map(|path| set.is_match(path)), [true, false, true, true, false]);
+}
+
+#[test]
+fn lines_start_at_one() {
+    assert_eq!((line_of("a\r\nb", 0), line_of("a\r\nb", 3), line_of("a\n", 2)), (1, 2, 2));
+}
+
+#[test]
+fn an_anchor_is_looked_for_in_its_files_only() {
+    let pack = axum();
+    let anchor = pack.manifest.anchor.iter().find(|anchor| anchor.id == "serve").unwrap();
+    let serve = "fn main() { axum::serve(l, app); }\n";
+    let found = |files: &[(&str, &str)]| locate(&pack.language, anchor, &anchor.globs, &tree(files)).unwrap();
+    let Found::One(place) = found(&[("src/main.rs", serve), ("tests/it.rs", serve)]) else { panic!() };
+    assert_eq!(place.path.as_str(), "src/main.rs");
+    assert_eq!(found(&[("src/main.rs", "fn main() {}"), ("examples/x.rs", serve)]), Found::None);
+}

@@ -1,5 +1,5 @@
 use super::*;
-use crate::core::{pack::Choice, testing::axum};
+use crate::core::testing::axum;
 
 /// The axum pack with two modules more and an option of two answers.
 fn pack() -> Pack {
@@ -7,29 +7,46 @@ fn pack() -> Pack {
     for id in ["totp", "oidc"] {
         pack.manifest.module.push(crate::core::pack::Module { id: id.into(), summary: String::new(), default: false });
     }
-    let choice = |value: &str| Choice { value: value.to_owned(), summary: String::new() };
-    pack.manifest.option.push(PackOption {
-        id: "cache".into(),
-        question: "Which?".into(),
-        default: "none".into(),
-        choice: vec![choice("none"), choice("redis")],
-    });
+    let options = "[[option]]
+        id = 'cache'
+        question = 'Which?'
+        default = 'none'
+        choice = [
+            { value = 'none', summary = '' },
+            { value = 'redis', summary = '', suits = [{ depends = 'redis', feature = 'aio' }, { depends = 'fred' }] },
+            { value = 'valkey', summary = '', suits = [{ depends = 'valkey' }] },
+        ]
+        fixed = 'what is cached would be lost'
+
+        [[option]]
+        id = 'also'
+        question = 'What else?'
+        multiple = true
+        choice = [{ value = 'ci', summary = '' }, { value = 'agents', summary = '' }]";
+    let options: BTreeMap<String, Vec<PackOption>> = toml::from_str(options).unwrap();
+    pack.manifest.option.extend(options.into_values().flatten());
     pack
 }
 
 fn given(modules: Option<&[&str]>, options: &[(&str, &str)]) -> Given {
     let words = |all: &[&str]| all.iter().map(|word| (*word).to_owned()).collect();
-    let options = options.iter().map(|(id, value)| ((*id).to_owned(), (*value).to_owned())).collect();
-    Given { modules: modules.map(words), options }
+    let values = |text: &str| text.split(',').map(str::to_owned).collect();
+    let options = options.iter().map(|(id, value)| ((*id).to_owned(), values(value))).collect();
+    Given { modules: modules.map(words), options, ..Given::default() }
+}
+
+fn told(answers: &Answers, id: &str) -> String {
+    answers.options[id].to_string()
 }
 
 #[test]
 fn defaults_fill_what_was_not_given() {
     let answers = Answers::new(&pack(), &Given::default()).unwrap();
     assert_eq!(answers.modules, ["password"]);
-    assert_eq!((answers.options["db"].as_str(), answers.options["cache"].as_str()), ("sqlite", "none"));
+    assert_eq!((told(&answers, "db"), told(&answers, "cache")), ("sqlite".to_owned(), "none".to_owned()));
+    assert_eq!(answers.options["also"], Answer::Several(vec![]));
     let answers = Answers::new(&pack(), &given(None, &[("cache", "redis")])).unwrap();
-    assert_eq!(answers.options["cache"], "redis");
+    assert_eq!(told(&answers, "cache"), "redis");
 }
 
 #[test]
@@ -43,7 +60,8 @@ fn what_the_pack_does_not_have_is_a_usage_error_that_lists_what_it_has() {
     for (given, what, fix) in [
         (given(Some(&["magic"]), &[]), "--with magic", "password, totp, oidc"),
         (given(Some(&[]), &[]), "--with", "--with password"),
-        (given(None, &[("cache", "disk")]), "--cache disk", "none, redis"),
+        (given(None, &[("cache", "disk")]), "--cache disk", "none, redis, valkey"),
+        (given(None, &[("also", "ci,cd")]), "--also cd", "ci, agents"),
         (given(None, &[("colour", "red")]), "--colour", "leave `--colour` out"),
     ] {
         let problem = Answers::new(&pack(), &given).unwrap_err();
@@ -56,6 +74,57 @@ fn what_the_pack_does_not_have_is_a_usage_error_that_lists_what_it_has() {
 fn only_what_has_several_answers_is_asked() {
     let pack = pack();
     let ids = |given: &Given| open(&pack, given).iter().map(|option| option.id.clone()).collect::<Vec<_>>();
-    assert_eq!(ids(&Given::default()), ["cache"]);
-    assert_eq!(ids(&given(None, &[("cache", "none")])), [] as [&str; 0]);
+    let asked = pack.manifest.option.iter().filter(|option| option.choice.len() > 1).map(|option| option.id.clone());
+    assert_eq!(ids(&Given::default()), asked.collect::<Vec<_>>());
+    assert!(!ids(&given(None, &[("cache", "none")])).contains(&"cache".to_owned()));
+    let recorded = Given { recorded: Answers::new(&pack, &Given::default()).unwrap(), ..Given::default() };
+    assert_eq!(ids(&recorded), [] as [&str; 0]);
+}
+
+#[test]
+fn what_is_recorded_stays_until_something_else_is_given() {
+    let pack = pack();
+    let recorded = Answers::new(&pack, &given(Some(&["totp"]), &[("also", "agents")])).unwrap();
+    let on_top = |flags: Given| Answers::new(&pack, &Given { recorded: recorded.clone(), ..flags }).unwrap();
+    assert_eq!(on_top(Given::default()), recorded);
+    let more = on_top(given(Some(&["oidc"]), &[("also", "ci")]));
+    assert_eq!((more.modules.join(","), told(&more, "also")), ("totp,oidc".to_owned(), "ci,agents".to_owned()));
+    assert!(!more.are_recorded(&recorded) && on_top(given(Some(&["totp"]), &[])).are_recorded(&recorded));
+}
+
+#[test]
+fn a_fixed_answer_cannot_become_another() {
+    let pack = pack();
+    let recorded = Answers::new(&pack, &given(None, &[("cache", "redis")])).unwrap();
+    let on_top = |value: &str| {
+        let flags = given(None, &[("cache", value)]);
+        Answers::new(&pack, &Given { recorded: recorded.clone(), ..flags })
+    };
+    assert_eq!(on_top("redis").unwrap(), recorded);
+    let problem = on_top("none").unwrap_err();
+    assert_eq!(problem.exit_code(), 4);
+    assert!(problem.what.ends_with("cannot follow `redis`: what is cached would be lost"), "{}", problem.what);
+}
+
+#[test]
+fn one_choice_that_suits_the_project_is_the_default() {
+    let pack = pack();
+    let of = |entries: &str, root: &str| {
+        let text = |text: &str| Text::new(format!("[package]\nname = \"x\"\n[dependencies]\n{text}\n"));
+        let tree = [(crate::core::testing::path("Cargo.toml"), text(entries))].into_iter().collect();
+        let manifest = (!root.is_empty()).then(|| Text::new(format!("[workspace.dependencies]\n{root}\n")));
+        suited(&pack, &tree, &Workspace { manifest, lock: None }).unwrap().remove("cache")
+    };
+    let redis = Some("redis".to_owned());
+    assert_eq!(of("fred = \"1\"", ""), redis);
+    assert_eq!(of("redis = { version = \"1\", features = [\"aio\"] }", ""), redis);
+    assert_eq!(of("cache = { package = \"redis\", version = \"1\", features = [\"aio\"] }", ""), redis);
+    assert_eq!(of("redis.workspace = true", "redis = { version = \"1\", features = [\"aio\"] }"), redis);
+    assert_eq!(of("redis = \"1\"", ""), None, "without the feature");
+    assert_eq!(of("fred = \"1\"\nvalkey = \"1\"", ""), None, "two that suit");
+    assert_eq!(of("", ""), None);
+    let suited = Given { suited: [("cache".to_owned(), "redis".to_owned())].into(), ..Given::default() };
+    assert_eq!(told(&Answers::new(&pack, &suited).unwrap(), "cache"), "redis");
+    let flag = Given { suited: suited.suited, ..given(None, &[("cache", "none")]) };
+    assert_eq!(told(&Answers::new(&pack, &flag).unwrap(), "cache"), "none", "a flag wins");
 }

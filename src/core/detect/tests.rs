@@ -134,3 +134,14 @@ fn the_app_is_what_is_below_its_folder() {
     let app = app_tree(&tree(&[("api/a", ""), ("api/b/c", ""), ("apis/d", ""), ("e", "")]), "api");
     assert_eq!(app.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["a", "b/c"]);
 }
+
+#[test]
+fn libraries_under_another_name_are_known() {
+    let text = format!(
+        "{AXUM}login = {{ package = \"axum-login\", version = \"0.18\" }}\ndata = {{ package = \"sqlx\", version = \"0.8\" }}\n"
+    );
+    let found = of(&[("Cargo.toml", &text), ("src/main.rs", MAIN)]).projects.remove(0);
+    assert_eq!((found.existing_auth.as_deref(), found.database.as_deref()), (Some("axum-login"), Some("sqlx")));
+    let web = "[package]\nname = \"x\"\n[dependencies]\nweb = { package = \"axum\", version = \"0.8\" }\n";
+    assert_eq!(told(&[("Cargo.toml", web), ("src/main.rs", MAIN)]), (Verdict::Single, vec![". axum".to_owned()]));
+}

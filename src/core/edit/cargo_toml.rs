@@ -33,7 +33,8 @@ pub fn existing(toml: &Toml<'_>, workspace: Option<&Toml<'_>>, table: &str, name
         if let Some(inherited) = inherited {
             entry.version = inherited.version;
             entry.features.extend(inherited.features);
-            entry.default_features = inherited.default_features;
+            // A member can turn them on, not off.
+            entry.default_features = inherited.default_features || default_features(item) == Some(true);
         }
     }
     Some(entry)
@@ -46,13 +47,26 @@ fn read(item: &Item) -> Existing {
     Existing {
         version: item.as_str().or_else(|| value("version")?.as_str()).map(str::to_owned),
         features: features.filter_map(|feature| feature.as_str().map(str::to_owned)).collect(),
-        default_features: value("default-features")
-            .or(value("default_features"))
-            .and_then(Item::as_bool)
-            .unwrap_or(true),
+        default_features: default_features(item).unwrap_or(true),
         optional: value("optional").and_then(Item::as_bool).unwrap_or(false),
         line: 1,
     }
+}
+
+fn default_features(item: &Item) -> Option<bool> {
+    let table = item.as_table_like()?;
+    table.get("default-features").or(table.get("default_features"))?.as_bool()
+}
+
+/// The package that an entry names, which may have another name than its key.
+#[must_use]
+pub fn package(toml: &Toml<'_>, workspace: Option<&Toml<'_>>, table: &str, key: &str) -> String {
+    let inherited = workspace.and_then(|root| root.item(&["workspace", "dependencies", key]));
+    let own = toml.item(&[table, key]);
+    let inherits = own.is_some_and(|item| item.get("workspace").is_some());
+    let mut items = own.into_iter().chain(inherited.filter(|_| inherits));
+    let name = items.find_map(|item| item.as_table_like()?.get("package")?.as_str());
+    name.unwrap_or(key).to_owned()
 }
 
 /// How a manifest takes a package from elsewhere than the registry, or another in its place.
@@ -116,21 +130,27 @@ fn lacking(dependency: &Dependency, entry: &Existing) -> Vec<String> {
 }
 
 /// What is written for a dependency that is not there.
-fn fresh(dependency: &Dependency, key: &str, inherit: bool) -> String {
+fn fresh(dependency: &Dependency, key: &str, shared: Option<&Existing>) -> String {
     let mut parts = vec![];
     if key != dependency.name {
         parts.push(format!("package = \"{}\"", dependency.name));
     }
-    let inherit = inherit && parts.is_empty();
-    parts.push(if inherit { "workspace = true".to_owned() } else { format!("version = \"{}\"", dependency.version) });
-    if !dependency.default_features && !inherit {
-        parts.push("default-features = false".to_owned());
+    let shared = shared.filter(|_| parts.is_empty());
+    parts.push(
+        shared.map_or_else(|| format!("version = \"{}\"", dependency.version), |_| "workspace = true".to_owned()),
+    );
+    match shared {
+        Some(shared) if dependency.default_features && !shared.default_features => {
+            parts.push("default-features = true".to_owned());
+        }
+        None if !dependency.default_features => parts.push("default-features = false".to_owned()),
+        _ => {}
     }
     if !dependency.features.is_empty() {
         parts.push(format!("features = {}", list(&dependency.features)));
     }
-    match (parts.len(), inherit) {
-        (1, false) => format!("\"{}\"", dependency.version),
+    match (parts.len(), shared) {
+        (1, None) => format!("\"{}\"", dependency.version),
         _ => format!("{{ {} }}", parts.join(", ")),
     }
 }
@@ -147,7 +167,7 @@ fn list(features: &[String]) -> String {
 /// When that version cannot be beside another (exit 4).
 pub fn key(toml: &Toml<'_>, workspace: Option<&Toml<'_>>, dependency: &Dependency, path: &str) -> Result<String> {
     let Some(entry) = existing(toml, workspace, table_of(dependency), &dependency.name) else {
-        return Ok(dependency.name.clone());
+        return renamed(toml, workspace, dependency, path);
     };
     if accepted(dependency, &entry) {
         return Ok(dependency.name.clone());
@@ -164,14 +184,41 @@ pub fn key(toml: &Toml<'_>, workspace: Option<&Toml<'_>>, dependency: &Dependenc
     .into())
 }
 
+/// The keys under which a table has a package.
+#[must_use]
+pub fn keys(toml: &Toml<'_>, workspace: Option<&Toml<'_>>, table: &str, name: &str) -> Vec<String> {
+    let all = toml.item(&[table]).and_then(Item::as_table_like).into_iter().flat_map(TableLike::iter);
+    let named = all.map(|(key, _)| key).filter(|key| package(toml, workspace, table, key) == name);
+    named.map(str::to_owned).collect()
+}
+
+/// The key of a dependency that has none under its name. Cargo takes no package twice under two names.
+fn renamed(toml: &Toml<'_>, workspace: Option<&Toml<'_>>, dependency: &Dependency, path: &str) -> Result<String> {
+    let (table, name) = (table_of(dependency), &dependency.name);
+    for key in keys(toml, workspace, table, name) {
+        if key == format!("auth-{name}") {
+            return Ok(key);
+        }
+        let Some(entry) = existing(toml, workspace, table, &key) else { continue };
+        if dependency.shared || (entry.version.is_some() && accepted(dependency, &entry)) {
+            return Err(Problem::unsupported(
+                format!(
+                    "{path}:{}: `{key}` is `{name}`, which the generated code needs under its own name",
+                    entry.line
+                ),
+                format!("rename that dependency to `{name}`, then run the command again"),
+            )
+            .into());
+        }
+    }
+    Ok(name.clone())
+}
+
 /// The version requirement of a dependency as it is or will be, here or in the workspace.
 #[must_use]
 pub fn written(toml: &Toml<'_>, workspace: Option<&Toml<'_>>, dependency: &Dependency, key: &str) -> String {
     let own = existing(toml, workspace, table_of(dependency), key).and_then(|entry| entry.version);
-    let shared = || {
-        let item = workspace?.item(&["workspace", "dependencies", &dependency.name])?;
-        read(item).version.filter(|_| key == dependency.name && inherits(workspace, dependency))
-    };
+    let shared = || inherited(workspace, dependency).filter(|_| key == dependency.name)?.version;
     own.or_else(shared).unwrap_or_else(|| dependency.version.clone())
 }
 
@@ -186,8 +233,8 @@ pub fn add(toml: &Toml<'_>, workspace: Option<&Toml<'_>>, wanted: &[Dependency],
         for dependency in wanted.iter().filter(|dependency| table_of(dependency) == table) {
             let key = key(toml, workspace, dependency, path)?;
             match existing(toml, workspace, table, &key) {
-                Some(entry) => outcomes.push(extend(toml, table, dependency, &entry, path)),
-                None => new.push((key.clone(), fresh(dependency, &key, inherits(workspace, dependency)))),
+                Some(entry) => outcomes.push(extend(toml, table, dependency, &key, &entry, path)),
+                None => new.push((key.clone(), fresh(dependency, &key, inherited(workspace, dependency).as_ref()))),
             }
         }
         if !new.is_empty() {
@@ -210,7 +257,7 @@ pub fn all_by_hand(wanted: &[Dependency], path: &str) -> Vec<Step> {
     let tables = ["dependencies", "dev-dependencies"];
     let of = |table: &str| {
         let of_table = wanted.iter().filter(|dependency| table_of(dependency) == table);
-        of_table.map(|dependency| (dependency.name.clone(), fresh(dependency, &dependency.name, false))).collect()
+        of_table.map(|dependency| (dependency.name.clone(), fresh(dependency, &dependency.name, None))).collect()
     };
     let lines = tables.map(|table| (table, of(table)));
     lines
@@ -220,10 +267,12 @@ pub fn all_by_hand(wanted: &[Dependency], path: &str) -> Vec<Step> {
         .collect()
 }
 
-/// Whether the workspace offers a version to inherit.
-fn inherits(workspace: Option<&Toml<'_>>, dependency: &Dependency) -> bool {
-    let item = workspace.and_then(|root| root.item(&["workspace", "dependencies", &dependency.name]));
-    item.is_some_and(|item| accepted(dependency, &read(item)))
+/// The entry that the workspace offers to inherit.
+fn inherited(workspace: Option<&Toml<'_>>, dependency: &Dependency) -> Option<Existing> {
+    let item = workspace?.item(&["workspace", "dependencies", &dependency.name])?;
+    let other = item.as_table_like().and_then(|table| table.get("package")?.as_str());
+    let same = other.is_none_or(|package| package == dependency.name);
+    Some(read(item)).filter(|entry| same && accepted(dependency, entry))
 }
 
 fn accepted(dependency: &Dependency, entry: &Existing) -> bool {
@@ -238,18 +287,18 @@ fn accepts(accept: &VersionReq, lowest: &Version, written: &str) -> bool {
     accept.matches(lowest) || (!exact && accept.matches(&newest))
 }
 
-fn extend(toml: &Toml<'_>, table: &str, dependency: &Dependency, entry: &Existing, path: &str) -> Outcome {
+fn extend(toml: &Toml<'_>, table: &str, dependency: &Dependency, key: &str, entry: &Existing, path: &str) -> Outcome {
     let missing = lacking(dependency, entry);
     if missing.is_empty() && !entry.optional {
         return Outcome::Already;
     }
-    let edit = if entry.optional { None } else { add_features(toml, table, &dependency.name, &missing) };
+    let edit = if entry.optional { None } else { add_features(toml, table, key, &missing) };
     edit.map_or_else(
         || {
             Outcome::Manual(Step {
                 at: format!("{path}:{}", entry.line),
-                what: format!("make `{}` a dependency that is not optional, with these features", dependency.name),
-                text: format!("{} = {}", dependency.name, fresh(dependency, &dependency.name, false)),
+                what: format!("make `{key}` a dependency that is not optional, with these features"),
+                text: format!("{key} = {}", fresh(dependency, key, None)),
             })
         },
         |splice| Outcome::Edit(vec![splice]),

@@ -1,6 +1,7 @@
 //! Edits of files that the user owns: ranges replaced, every other byte kept.
 
 pub mod cargo_toml;
+pub mod hunks;
 pub mod lines;
 pub mod source;
 pub mod toml;
@@ -136,4 +137,10 @@ pub fn line_start(text: &str, offset: usize) -> usize {
 #[must_use]
 pub fn next_line(text: &str, offset: usize) -> usize {
     text[offset..].find('\n').map_or(text.len(), |at| offset + at + 1)
+}
+
+/// The text with every line ending CRLF.
+#[must_use]
+pub fn with_crlf(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\n', "\r\n")
 }

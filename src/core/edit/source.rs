@@ -36,7 +36,7 @@ pub fn wires(language: &Language, source: &str, at: &Match, wires: &[(&Wire, Str
     let (mut splices, mut replaced) = (vec![], vec![]);
     for (wire, text) in wires {
         if wire.place != Place::Replace {
-            splices.push(before(language, source, at.statement.start, text));
+            splices.push(before(language, source, at.lead, text));
             continue;
         }
         let name = wire.capture.as_deref().context("a `replace` wire names no capture")?;
@@ -64,9 +64,7 @@ fn whole_statement(language: &Language, source: &str, at: &Match, replaced: &[Sp
 /// Replacements make a statement shorter: if it was on several lines only for its length, it goes on one, where a
 /// formatter would put it.
 fn one_line(language: &Language, new: &str) -> Option<String> {
-    // A line with half a string in it must stay as it is.
-    let whole = new.lines().all(|line| line.matches('"').count() % 2 == 0);
-    if !whole || !new.contains('\n') || new.contains(&language.comment) || new.contains("/*") {
+    if !new.contains('\n') || new.contains(&language.comment) || new.contains("/*") || !closes_strings(new) {
         return None;
     }
     let mut joined = String::new();
@@ -79,6 +77,12 @@ fn one_line(language: &Language, new: &str) -> Option<String> {
         joined.push_str(line);
     }
     (joined.chars().count() <= language.one_line).then_some(joined)
+}
+
+/// Whether no string goes on in the next line, as far as it can be told from the quotes.
+fn closes_strings(text: &str) -> bool {
+    let quotes = |line: &str| line.replace("\\\"", "").matches('"').count();
+    !text.contains("\"#") && text.lines().all(|line| quotes(line) % 2 == 0)
 }
 
 fn before(language: &Language, source: &str, statement: usize, text: &str) -> Splice {

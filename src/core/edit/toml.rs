@@ -5,7 +5,7 @@ use std::ops::Range;
 use anyhow::{Context as _, Result};
 use toml_edit::{Document, Item, TableLike};
 
-use super::{Entry, Made, Splice, ending, line_start, next_line, with_lines_above};
+use super::{Entry, Made, Splice, ending, line_start, next_line, with_crlf, with_lines_above};
 
 const BOM: char = '\u{feff}';
 
@@ -165,12 +165,14 @@ pub fn take_back(text: &str, made: &Made, entry: &Entry) -> Result<Option<String
     let table: Vec<&str> = entry.table.split('.').collect();
     let Some(key) = &entry.key else { return Ok(drop_header(&toml, &table, made)) };
     let Some(pair) = toml.pair(&table, key) else { return Ok(None) };
-    if text[pair.value.clone()] != entry.value {
+    let value = &text[pair.value.clone()];
+    if value.replace("\r\n", "\n") != entry.value.replace("\r\n", "\n") {
         return Ok(None);
     }
     let mut out = text.to_owned();
     if made.inserted == entry.value {
-        out.replace_range(pair.value, &made.removed);
+        let crlf = value.contains("\r\n") && !entry.value.contains("\r\n");
+        out.replace_range(pair.value, &if crlf { with_crlf(&made.removed) } else { made.removed.clone() });
         return Ok(Some(out));
     }
     let (start, end) = (line_start(text, pair.key.start), next_line(text, pair.value.end));

@@ -75,7 +75,7 @@ fn requirements() {
 #[test]
 fn go() {
     let text = "module example.com/x\n\ngo 1.24\n\nrequire github.com/gin-gonic/gin v1.10.0\n\nrequire (\n\t\
-                github.com/go-chi/chi/v5 v5.2.0 // indirect\n\t// github.com/gofiber/fiber/v2 v2.0.0\n)\n\n\
+                github.com/go-chi/chi/v5 v5.2.0 // why\n\t// github.com/gofiber/fiber/v2 v2.0.0\n)\n\n\
                 replace (\n\ta v1.0.0 => ../a\n)\n";
     assert_eq!(
         found("go.mod", text),
@@ -188,4 +188,70 @@ fn locked_versions() {
             && !admits("1", &Version::new(2, 0, 0))
             && !admits("?", &Version::new(1, 0, 0))
     );
+}
+
+#[test]
+fn indirect_modules_are_another_modules_choice() {
+    let text =
+        "require a v1.0.0 // indirect\n\nrequire (\n\tb v1.1.0\n\tc v1.2.0 //indirect; why\n\td v1.3.0 // web\n)\n";
+    assert_eq!(found("go.mod", text), [row("b", Some("1.1.0"), 4), row("d", Some("1.3.0"), 6)]);
+}
+
+#[test]
+fn strings_elsewhere_are_not_the_dependency() {
+    let text = "{\n  \"keywords\": [\"express\"],\n  \"devDependencies\": { \"koa\": \"1\" },\n  \"dependencies\": {\n    \
+                \"express\": \"^4.17.0\"\n  }\n}\n";
+    assert_eq!(found("package.json", text), [row("express", Some("^4.17.0"), 5)]);
+    let text =
+        "\u{feff}[project]\r\nname = 'fastapi-demo'\r\ndependencies = [\r\n  'fastapi[standard]>=0.100',\r\n]\r\n";
+    assert_eq!(found("pyproject.toml", text), [row("fastapi", Some(">=0.100"), 4)]);
+}
+
+#[test]
+fn a_renamed_package_is_known_by_its_own_name() {
+    let text = "[dependencies]\nlogin = { package = \"axum-login\", version = \"0.18\" }\nweb.workspace = true\n\
+                [dependencies.data]\npackage = \"sqlx\"\nversion = \"0.9\"\n";
+    let root = "[workspace.dependencies]\nweb = { package = \"axum\", version = \"0.8\" }\n";
+    let all = dependencies("Cargo.toml", text, Some(root)).unwrap();
+    let all: Vec<_> = all.iter().map(|named| (named.name.as_str(), named.requirement.as_deref(), named.line)).collect();
+    assert_eq!(all, [("axum-login", Some("0.18"), 2), ("axum", Some("0.8"), 3), ("sqlx", Some("0.9"), 4)]);
+}
+
+#[test]
+fn path_dependencies_in_every_table() {
+    let entry = "a = { path = '../x' }\n";
+    for table in [
+        "dependencies",
+        "build-dependencies",
+        "target.'cfg(unix)'.dependencies",
+        "target.x86_64-unknown-linux-gnu.dev-dependencies",
+        "patch.crates-io",
+        "patch.'https://example.org/x'",
+        "workspace.dependencies",
+    ] {
+        let found = |app: &str| path_outside("Cargo.toml", &format!("[{table}]\n{entry}"), app).unwrap();
+        assert_eq!((found("").as_deref(), found("api")), (Some("../x"), None), "{table}");
+    }
+}
+
+#[test]
+fn the_version_in_use_is_the_locked_one_that_the_manifest_admits() {
+    let pack = axum();
+    let axum = pack.manifest.dependency.iter().find(|dependency| dependency.name == "axum").unwrap();
+    let version = |written: &str, root: &str, lock: &[&str]| {
+        let text = |text: &str| (!text.is_empty()).then(|| Text::new(text));
+        let packages = lock.iter().map(|version| format!("[[package]]\nname = 'axum'\nversion = '{version}'\n"));
+        let workspace = Workspace { manifest: text(root), lock: text(&packages.collect::<String>()) };
+        dependency("Cargo.toml", axum, &tree(&[("Cargo.toml", written)]), &workspace).unwrap().1
+    };
+    let range = "[dependencies]\naxum = '>=0.7, <0.9'\n";
+    assert_eq!(version(range, "", &["0.8.4"]), "0.8");
+    assert_eq!(version(range, "", &["0.7.9"]), "0.7");
+    assert_eq!(version(range, "", &["0.7.9", "0.8.4"]), "0.8", "the package manager takes the newest");
+    assert_eq!(version(range, "", &[]), "0.7");
+    assert_eq!(version("[dependencies]\naxum = '0.7.5'\n", "", &["0.8.4"]), "0.7");
+    let shared = "[workspace.dependencies]\naxum = '0.7'\n";
+    assert_eq!(version("[dependencies]\naxum.workspace = true\n", shared, &[]), "0.7");
+    assert_eq!(version("[dependencies]\n", shared, &[]), "0.7");
+    assert_eq!(version("[dependencies]\n", "", &["0.7.9"]), "0.8", "another crate's");
 }

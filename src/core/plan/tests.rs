@@ -23,7 +23,8 @@ fn refused(app: &App) -> Problem {
 fn at(app: &App, file: &str, line: usize) -> Result<Plan> {
     let answers = Answers::new(&app.pack, &Given::default()).unwrap();
     let at = BTreeMap::from([("serve".to_owned(), (path(file), line))]);
-    add(&Input { pack: &app.pack, answers: &answers, tree: &app.tree, workspace: &app.workspace, at: &at })
+    let (tree, workspace) = (&app.tree, &app.workspace);
+    add(&Input { pack: &app.pack, answers: &answers, tree, folder: "", workspace, at: &at })
 }
 
 fn source(app: &App, plan: &Plan, path: &str) -> String {
@@ -136,7 +137,7 @@ fn the_lock_has_what_takes_everything_back() {
         assert_eq!(before, app.tree.get(&edited.path).map_or("", Text::raw));
     }
     assert!(
-        rendered(&app.pack, &layer_facts(&app.pack, layer))
+        generated::files(&app.pack, &facts::recorded(&app.pack, &lock.layer))
             .unwrap()
             .iter()
             .all(|(path, text)| { after.get(path).is_some_and(|now| now.raw() == text) })

@@ -41,6 +41,9 @@ fn a_login_that_is_there() {
     let manifest = format!("{MANIFEST}axum-login = {{ version = \"0.18\" }}\n");
     let app = App::of(&[("Cargo.toml", &manifest), ("src/main.rs", MAIN)]);
     assert!(why(&app).unwrap().ends_with("Cargo.toml:5  axum-login = { version = \"0.18\" }"));
+    let renamed = manifest.replace("axum-login = { ", "login = { package = \"axum-login\", ");
+    let app = App::of(&[("Cargo.toml", &renamed), ("src/main.rs", MAIN)]);
+    assert!(why(&app).unwrap().contains("Cargo.toml:5  login = "), "under another name");
 }
 
 #[test]

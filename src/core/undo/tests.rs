@@ -123,7 +123,7 @@ fn an_edit_is_not_taken_back_if_the_source_would_not_parse() {
     let made =
         |inserted: &str, removed: &str| Made { at: 0, removed: removed.into(), inserted: inserted.into(), entry: None };
     let splice = vec![made("a(1)", "a("), made("b(1)", "b(2)")];
-    let edited = Edited { path: path("src/x.rs"), before: None, after: String::new(), splice };
+    let edited = Edited { path: path("src/x.rs"), before: None, after: String::new(), rendered: None, splice };
     let mut manual = vec![];
     let text = one_by_one(&edited, "fn f() { a(1); b(1); }", &mut manual, Some(&rust())).unwrap();
     assert_eq!((text.as_str(), manual.len()), ("fn f() { a(1); b(2); }", 1));
@@ -227,7 +227,7 @@ fn what_stands_more_than_once_is_found_beside_what_stands_once() {
     ];
     let (after, made) = edit::splice(before, splices);
     let path = RelPath::new("src/main.rs").unwrap();
-    let edited = Edited { path, before: Some(String::new()), after: String::new(), splice: made };
+    let edited = Edited { path, before: Some(String::new()), after: String::new(), rendered: None, splice: made };
     let mut manual = vec![];
     let back = one_by_one(&edited, &format!("// mine\n{after}"), &mut manual, None).unwrap();
     assert_eq!((back, manual), (format!("// mine\n{before}"), vec![]));

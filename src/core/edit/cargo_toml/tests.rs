@@ -233,3 +233,64 @@ fn the_pack_adds_nothing_twice() {
     let again = add(&Toml::parse(&now).unwrap(), None, &all, "Cargo.toml").unwrap();
     assert!(again.iter().all(|outcome| *outcome == Outcome::Already), "{again:?}");
 }
+
+/// What a member's manifest becomes.
+fn member(root: &str, before: &str, dependency: &Dependency) -> String {
+    let (toml, workspace) = (Toml::parse(before).unwrap(), Toml::parse(root).unwrap());
+    let one = std::slice::from_ref(dependency);
+    let (now, _) = edited(before, add(&toml, Some(&workspace), one, "Cargo.toml").unwrap());
+    let again = add(&Toml::parse(&now).unwrap(), Some(&workspace), one, "Cargo.toml").unwrap();
+    assert!(again.iter().all(|outcome| *outcome == Outcome::Already), "{again:?}");
+    now
+}
+
+#[test]
+fn default_features_that_the_workspace_leaves_out_are_asked_for() {
+    let root = "[workspace.dependencies]\nx = { version = \"1\", default-features = false }\n";
+    let x = wanted("name = 'x'\nversion = '1'\nfeatures = ['a']\ndefaults = ['a']");
+    assert_eq!(
+        member(root, "[dependencies]\n", &x),
+        "[dependencies]\nx = { workspace = true, default-features = true, features = [\"a\"] }\n"
+    );
+    let on = "[dependencies]\nx = { workspace = true, default-features = true }\n";
+    assert_eq!(member(root, on, &x), on, "a member can turn them on");
+    let other = "[workspace.dependencies]\nx = { package = \"y\", version = \"1\" }\n";
+    let own = "[dependencies]\nx = { version = \"1\", features = [\"a\"] }\n";
+    assert_eq!(member(other, "[dependencies]\n", &x), own, "another package is not inherited");
+    let bare = wanted("name = 'x'\nversion = '1'\ndefault_features = false");
+    assert_eq!(member(root, "[dependencies]\n", &bare), "[dependencies]\nx = { workspace = true }\n");
+}
+
+#[test]
+fn a_package_under_another_name_is_not_added_a_second_time() {
+    let (tokio, sqlx) = (tokio(), wanted("name = 'sqlx'\nversion = '0.9'\naccept = '>=0.8.1, <0.10'"));
+    let refused = |entry: &str, dependency: &Dependency| {
+        let text = format!("[dependencies]\n{entry}\n");
+        let toml = Toml::parse(&text).unwrap();
+        let key = key(&toml, None, dependency, "Cargo.toml");
+        key.map_err(|error| error.downcast::<Problem>().unwrap().what)
+    };
+    let rt = refused("rt = { package = \"tokio\", version = \"1\" }", &tokio).unwrap_err();
+    assert!(rt.starts_with("Cargo.toml:2: `rt`"), "{rt}");
+    // Shared, and so not beside another version either.
+    assert!(refused("rt = { package = \"tokio\", version = \"0.2\" }", &tokio).is_err());
+    assert!(refused("data = { package = \"sqlx\", version = \"0.9\" }", &sqlx).is_err());
+    assert_eq!(refused("data = { package = \"sqlx\", version = \"0.7\" }", &sqlx), Ok("sqlx".to_owned()));
+    assert_eq!(refused("auth-sqlx = { package = \"sqlx\", version = \"0.9\" }", &sqlx), Ok("auth-sqlx".to_owned()));
+    assert_eq!(refused("tokio = \"1\"\nother = { package = \"x\" }", &tokio), Ok("tokio".to_owned()));
+}
+
+#[test]
+fn a_library_beside_the_users_gets_what_it_lacks_later() {
+    let mut sqlx = wanted("name = 'sqlx'\nversion = '0.9'\naccept = '>=0.9, <0.10'\nfeatures = ['a']");
+    let before = "[dependencies]\nsqlx = \"0.7\"\n";
+    let plan = |text: &str, dependency: &Dependency| {
+        let one = std::slice::from_ref(dependency);
+        edited(text, add(&Toml::parse(text).unwrap(), None, one, "Cargo.toml").unwrap()).0
+    };
+    let first = plan(before, &sqlx);
+    assert!(first.contains("auth-sqlx = { package = \"sqlx\", version = \"0.9\", features = [\"a\"] }"), "{first}");
+    assert_eq!(plan(&first, &sqlx), first);
+    sqlx.features.push("b".into());
+    assert_eq!(plan(&first, &sqlx), first.replace("[\"a\"]", "[\"a\", \"b\"]"));
+}

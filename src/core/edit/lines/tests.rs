@@ -3,7 +3,12 @@ use crate::core::testing::edited;
 
 fn wanted(comment: Option<&str>) -> Lines {
     let lines = ["/.env", "/.dev/"].map(str::to_owned).to_vec();
-    Lines { file: ".gitignore".into(), lines, comment: comment.map(str::to_owned), required: true }
+    let comment = comment.map(str::to_owned);
+    Lines { file: vec![".gitignore".into()], lines, comment, required: true, when: None, root: false }
+}
+
+fn add(text: &str, wanted: &Lines) -> Outcome {
+    super::add(text, wanted, &wanted.lines)
 }
 
 #[test]

@@ -126,3 +126,31 @@ fn a_replacement_can_be_found_again_among_other_edits() {
     // The name alone would be found in the middle of a word.
     assert_eq!(splices[0].text, "axum::serve(l, app)\n    // c\n    .await");
 }
+
+#[test]
+fn lines_go_above_the_attributes_of_the_statement() {
+    let serve = "axum::serve(l, app)";
+    for (before, after) in [
+        ("  #[cfg(\n    a\n  )]\n  let x = S;", "  NEW\n  #[cfg(\n    a\n  )]\n  let x = S;"),
+        ("  #[allow(x)] let y = S;", "  NEW\n  #[allow(x)] let y = S;"),
+        ("  // why\n  #[cfg(\n    a\n  )]\n  S", "  NEW\n  // why\n  #[cfg(\n    a\n  )]\n  S"),
+        ("  #![allow(x)]\n  S", "  #![allow(x)]\n  NEW\n  S"),
+    ] {
+        for ending in ["\n", "\r\n"] {
+            let new = format!("let a = 1;{ending}  let b = 2;");
+            let text = |text: &str| {
+                format!("fn f() {{\n{text}\n}}\n").replace('S', serve).replace('\n', ending).replace("NEW", &new)
+            };
+            assert_eq!(wired(&text(before)), text(after));
+        }
+    }
+}
+
+#[test]
+fn text_on_several_lines_is_not_joined() {
+    for end in [".expect(\"a\n  b\")", ".expect(\"say \\\"\n  hi\\\"\")", ".expect(r#\"a\" \n \"b\"#)"] {
+        let of = |served: &str| format!("axum::serve(\n    l,\n    {served},\n  ){end};");
+        let after = wired(&format!("fn f() {{\n  {}\n}}\n", of("app()")));
+        assert_eq!(after, format!("fn f() {{\n  let a = 1;\n  let b = 2;\n  {}\n}}\n", of("app")));
+    }
+}

@@ -1,0 +1,94 @@
+//! What templates may name: answers, modules, and what the project is.
+
+use anyhow::Result;
+use serde_json::{Map, Value, json};
+
+use super::{choose::Options, lock::Layer, manifest, pack::Pack, plan::Input, render::Facts};
+
+/// The facts that recorded layers, all up to one of a lock, were rendered with.
+#[must_use]
+pub fn recorded(pack: &Pack, layers: &[Layer]) -> Facts {
+    let modules: Vec<&String> = layers.iter().flat_map(|layer| &layer.modules).collect();
+    let Some(top) = layers.last() else { return Facts::new() };
+    let mut facts = top.facts.clone();
+    answered(pack, &modules, &top.answers, &mut facts);
+    imports(&mut facts);
+    facts
+}
+
+/// Facts of the project as it is, with the answers. `recorded` are those of its lock, if it has one.
+///
+/// # Errors
+/// When a manifest cannot be read, or has a version that cannot be beside another (exit 4).
+pub fn of_project(input: &Input<'_>, recorded: Option<&Facts>) -> Result<Facts> {
+    let mut facts = Facts::new();
+    let modules: Vec<&String> = input.answers.modules.iter().collect();
+    answered(input.pack, &modules, &input.answers.options, &mut facts);
+    let manifest = &input.pack.manifest;
+    let mut project = manifest::project(&manifest.detect.manifest, input.tree, input.workspace)?;
+    project["root"] = input.folder.is_empty().into();
+    project["folder"] = input.folder.into();
+    // Files at the repository's root stay where they are when the repository grows around the app.
+    for name in ["root", "folder"] {
+        if let Some(value) = recorded.and_then(|facts| facts.get("project")?.get(name)) {
+            project[name] = value.clone();
+        }
+    }
+    facts.insert("project".into(), project);
+    let mut all = Map::new();
+    for wanted in &manifest.dependency {
+        let (key, version) = manifest::dependency(&manifest.detect.manifest, wanted, input.tree, input.workspace)?;
+        all.insert(wanted.name.replace('-', "_"), json!({ "key": key, "version": version }));
+    }
+    facts.insert("dep".into(), Value::Object(all));
+    imports(&mut facts);
+    Ok(facts)
+}
+
+/// The facts with the answers of others in the place of their own.
+#[must_use]
+pub fn with_answers_of(facts: &Facts, other: &Facts, pack: &Pack) -> Facts {
+    let mut mixed = facts.clone();
+    let options = pack.manifest.option.iter().map(|option| option.id.as_str());
+    for name in options.chain(["module"]) {
+        match other.get(name) {
+            Some(value) => mixed.insert(name.to_owned(), value.clone()),
+            None => mixed.remove(name),
+        };
+    }
+    mixed
+}
+
+/// The facts that a lock records beside the answers.
+#[must_use]
+pub fn kept(facts: &Facts) -> Facts {
+    let keep = |name: &str| facts.get(name).map(|value| (name.to_owned(), value.clone()));
+    // Sorted, as they are read back, so that a lock that is read and written again is the same.
+    let mut kept: Facts = ["project", "dep"].into_iter().filter_map(keep).collect();
+    kept.values_mut().for_each(Value::sort_all_objects);
+    kept.sort_keys();
+    kept
+}
+
+/// Whether the app is at the root of its repository.
+#[must_use]
+pub fn at_root(facts: &Facts) -> bool {
+    facts.get("project").and_then(|project| project.get("root")?.as_bool()).unwrap_or(false)
+}
+
+fn answered(pack: &Pack, modules: &[&String], options: &Options, facts: &mut Facts) {
+    facts.insert("pack".into(), json!({ "id": pack.manifest.id, "version": pack.manifest.version }));
+    let all = pack.manifest.module.iter().map(|module| (module.id.clone(), json!(modules.contains(&&module.id))));
+    facts.insert("module".into(), Value::Object(all.collect()));
+    for (id, answer) in options {
+        facts.insert(id.clone(), json!(answer));
+    }
+}
+
+/// The name that code imports each dependency by.
+fn imports(facts: &mut Facts) {
+    let all = facts.get("dep").and_then(Value::as_object).into_iter().flatten();
+    let import = |dep: &Value| dep.get("key").and_then(Value::as_str).map(|key| json!(key.replace('-', "_")));
+    let names: Map<_, _> = all.filter_map(|(name, dep)| Some((name.clone(), import(dep)?))).collect();
+    facts.insert("import".into(), Value::Object(names));
+}

@@ -1,0 +1,56 @@
+//! The files that a pack renders, and what becomes of them when the answers change.
+
+use anyhow::Result;
+
+use super::{
+    anchor, facts,
+    pack::{FileRule, Language, Pack},
+    project::{RelPath, Text},
+    render::{self, Facts},
+};
+
+/// The files that answers and facts render, example files included, in path order.
+///
+/// # Errors
+/// When a template is malformed or names an unknown fact.
+pub fn files(pack: &Pack, facts: &Facts) -> Result<Vec<(RelPath, String)>> {
+    let at_root = facts::at_root(facts);
+    of(pack, facts, |rule| at_root || !rule.is_some_and(|rule| rule.root))
+}
+
+/// The files for the repository's root that are left to the user, because the app is in a folder below it.
+///
+/// # Errors
+/// When a template is malformed or names an unknown fact.
+pub fn left(pack: &Pack, facts: &Facts) -> Result<Vec<(RelPath, String)>> {
+    let at_root = facts::at_root(facts);
+    of(pack, facts, |rule| !at_root && rule.is_some_and(|rule| rule.root))
+}
+
+fn of(pack: &Pack, facts: &Facts, wanted: impl Fn(Option<&FileRule>) -> bool) -> Result<Vec<(RelPath, String)>> {
+    let mut out = vec![];
+    for (path, template) in &pack.files {
+        let rule = pack.file_rule(path);
+        if wanted(rule) && render::holds(rule.and_then(|rule| rule.when.as_deref()), facts)? {
+            out.push((RelPath::new(path)?, render::render(path, template, facts)?));
+        }
+    }
+    Ok(out)
+}
+
+/// What a file becomes whose render changes from `old` to `new`: the new one where the user left it alone, else both
+/// changes; `None` if they meet.
+#[must_use]
+pub fn changed(language: &Language, path: &RelPath, old: &str, new: &str, now: &Text) -> Option<Text> {
+    let rendered = now.as_rendered();
+    if rendered == old {
+        return Some(now.endings_for(new));
+    }
+    let merged = diffy::merge(old, &rendered, new).ok()?;
+    let errors = |text: &str| anchor::parse_errors(language, text).unwrap_or(usize::MAX);
+    let sound = !language.reads(path) || errors(&merged) <= errors(&rendered).max(errors(new));
+    sound.then(|| now.endings_for(&merged))
+}
+
+#[cfg(test)]
+mod tests;
