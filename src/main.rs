@@ -25,17 +25,20 @@ fn main() -> ExitCode {
         };
     }
     let json = args.iter().any(|arg| arg == "--json");
-    match run(args) {
+    match start(args) {
         Ok(code) => ExitCode::from(code),
         Err(error) => ExitCode::from(ui::report(&error, json)),
     }
 }
 
-fn run(args: Vec<std::ffi::OsString>) -> Result<u8> {
-    let packs = Pack::all()?;
+fn start(args: Vec<std::ffi::OsString>) -> Result<u8> {
+    run(Pack::all()?, Interrupt::install()?, args)
+}
+
+fn run(packs: Vec<Pack>, interrupt: Interrupt, args: Vec<std::ffi::OsString>) -> Result<u8> {
     let cli = cli::parse(&packs, args)?;
     let ui = Ui::new(cli.output.json, cli.output.quiet, cli.output.color, may_ask(&cli));
-    let context = Context { ui, packs, interrupt: Interrupt::install()?, writes: writes(&cli) };
+    let context = Context { ui, packs, interrupt, writes: writes(&cli) };
     match &cli.command {
         Command::New(args) => new::run(&context, args)?,
         Command::Add(args) => add::run(&context, args)?,

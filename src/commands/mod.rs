@@ -25,3 +25,6 @@ pub struct Context {
     /// The command may write into the project, so it brings an interrupted run to its end first.
     pub writes: bool,
 }
+
+#[cfg(test)]
+mod tests;

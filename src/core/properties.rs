@@ -13,8 +13,9 @@ use super::{
     lock::{self, Lock},
     pack::Language,
     patch::{self, tests::apply},
+    problem::Problem,
     project::{Change, Plan, Text, Tree},
-    testing::{FIXTURES, axum, edited, fixture, path, rust},
+    testing::{App, FIXTURES, axum, edited, fixture, path, rust, small_app},
     undo::undo,
 };
 
@@ -284,5 +285,63 @@ fn the_same_project_gets_the_same_plan() {
 fn a_second_add_with_the_same_answers_is_no_plan() {
     for name in FIXTURES {
         assert_eq!(fixture(name).after(&[]).plan().unwrap(), Plan::default(), "{name}");
+    }
+}
+
+/// Flags of the small pack that add something to its defaults.
+fn extension() -> impl Strategy<Value = Vec<(&'static str, &'static str)>> {
+    let flags = vec![
+        ("with", "tokens"),
+        ("ui", "pages"),
+        ("profile", "strict"),
+        ("profile", "consumer"),
+        ("also", "agents"),
+        ("also", "ci,codeowners"),
+    ];
+    prop::sample::subsequence(flags, 1..4)
+}
+
+const SMALL_FILES: [&str; 6] =
+    ["Cargo.toml", "src/main.rs", ".gitignore", "src/auth/mod.rs", "src/auth/settings.rs", "src/auth_example.rs"];
+
+fn markers(tree: &Tree) -> Vec<String> {
+    tree.iter().flat_map(|(_, text)| lines(text.raw())).filter(|line| is_marker(line)).map(str::to_owned).collect()
+}
+
+proptest! {
+    #![proptest_config(cases(96))]
+
+    /// Whatever the user writes between, a second layer keeps it or is refused, and comes off again by itself.
+    #[test]
+    fn a_layer_comes_off_the_layer_below(before in drift(), flags in extension(), after in drift()) {
+        let first = small_app().after(&[]);
+        let drifted_first = App { tree: drifted(&first.tree, &SMALL_FILES, &before), ..small_app() };
+        let plan = match drifted_first.plan_with(&flags) {
+            Ok(plan) => plan,
+            Err(error) => {
+                let problem = error.downcast_ref::<Problem>().unwrap();
+                prop_assert_eq!(problem.exit_code(), 4, "{:?}", problem);
+                return Ok(());
+            }
+        };
+        let second = App { tree: drifted_first.tree.with(&plan.changes), ..small_app() };
+        prop_assert_eq!(markers(&second.tree), markers(&drifted_first.tree));
+        prop_assert_eq!(second.plan_with(&flags).unwrap(), Plan::default());
+        let tree = second.tree.clone();
+        let (back, manual) = second.undone();
+        prop_assert!(manual.is_empty() && back.tree == drifted_first.tree, "{:?}", drifted_first.tree.difference(&back.tree));
+
+        // And with more that came after it.
+        let files: Vec<&str> = SMALL_FILES.into_iter().filter(|name| *name != "src/auth/mod.rs").collect();
+        let later = App { tree: drifted(&tree, &files, &after), ..small_app() };
+        let kept = markers(&later.tree);
+        let (back, manual) = later.undone();
+        prop_assert_eq!(markers(&back.tree), kept);
+        for (name, text) in drifted_first.tree.iter().filter(|(name, _)| name.as_str() != lock::PATH) {
+            if manual.iter().all(|step| step.at != name.as_str()) {
+                let mine = |text: &str| lines(text).filter(|line| !is_marker(line)).map(str::to_owned).collect::<Vec<_>>();
+                prop_assert_eq!(mine(back.tree.get(name).unwrap().raw()), mine(text.raw()), "{}", name);
+            }
+        }
     }
 }
