@@ -41,10 +41,9 @@ impl Server {
         let secret = tokens::random::<16>();
         writeln!(process.stdin.as_mut().expect("a pipe"), "{secret}")?;
         let started = Instant::now();
-        // The server makes the file once it listens.
-        while !folder.join("data/postmaster.pid").exists()
-            || std::net::TcpStream::connect(("127.0.0.1", port)).is_err()
-        {
+        // The server listens before it answers, and says in this file when it does.
+        let state = folder.join("data/postmaster.pid");
+        while !std::fs::read_to_string(&state).is_ok_and(|state| state.contains("ready")) {
             assert!(started.elapsed() < Duration::from_secs(60), "PostgreSQL did not start");
             std::thread::sleep(Duration::from_millis(20));
         }
