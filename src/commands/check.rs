@@ -29,7 +29,8 @@ pub fn run(context: &Context, args: &Args) -> Result<()> {
         let what = format!("pack `{}` is not in this version of authwright", layer.pack);
         Problem::problem(what, "use the authwright version that wrote the lock")
     })?;
-    let report = make::run(context, &target, &[], pack, args.offline)?;
+    let steps = make::steps_of(pack, &lock)?;
+    let report = make::run(context, &target, &[], (pack, &steps), args.offline)?;
     make::passed(&report, false)?;
     make::left_out(context, &report);
     // The new proof keeps what takes the package manager's files back.

@@ -14,12 +14,14 @@ use crate::{
     cli::Making,
     core::{
         choose::{self, Answer, Answers, Given, Options},
+        facts,
         lock::{self, Lock},
         manifest,
-        pack::{Pack, PackOption},
+        pack::{CheckStep, Pack, PackOption},
         patch,
         problem::Problem,
         project::{Change, Plan, RelPath, Step, Text},
+        render,
     },
     shell::{
         apply,
@@ -190,14 +192,14 @@ fn colored(patch: &str) -> String {
 fn check(context: &Context, making: &Making, made: &Made<'_>) -> Result<(Proof, Vec<Change>)> {
     let lock = lock_text(&made.plan.changes);
     let old = Proof::read(&made.target.tree)?;
-    let steps = &made.pack.manifest.check.step;
+    let steps = steps_of(made.pack, &Lock::parse(&lock)?)?;
     if let Some(why) = not_run(making, made)? {
         context.ui.warn(&format!("not built and not tested: {why}"));
         let all = steps.iter().map(|step| (step.name.clone(), step.run.join(" ")));
         return Ok((Proof::skipped(&lock, all, &why).on_top_of(old), vec![]));
     }
     context.ui.say(&format!("\n{} in a copy ({})", paint(HEADING, "check"), made.pack.manifest.check.estimate));
-    let report = run(context, made.target, &made.plan.changes, made.pack, making.offline)?;
+    let report = run(context, made.target, &made.plan.changes, (made.pack, &steps), making.offline)?;
     passed(&report, true)?;
     left_out(context, &report);
     let mut proof = Proof::new(&lock, &report);
@@ -235,16 +237,37 @@ fn not_run(making: &Making, made: &Made<'_>) -> Result<Option<String>> {
     Ok(outside.map(|path| format!("the path dependency `{path}` leaves the folder that is copied")))
 }
 
+/// The steps that a check of what a lock records has.
+///
+/// # Errors
+/// When a condition is malformed.
+pub fn steps_of(pack: &Pack, lock: &Lock) -> Result<Vec<CheckStep>> {
+    let facts = facts::recorded(pack, &lock.layer);
+    let mut steps = vec![];
+    for step in &pack.manifest.check.step {
+        if render::holds(step.when.as_deref(), &facts)? {
+            steps.push(step.clone());
+        }
+    }
+    Ok(steps)
+}
+
 /// Builds and tests the app with `changes` made, in a copy of its base.
 ///
 /// # Errors
 /// When the copy cannot be made, or the user stops the command.
-pub fn run(context: &Context, target: &Target, changes: &[Change], pack: &Pack, offline: bool) -> Result<Report> {
+pub fn run(
+    context: &Context,
+    target: &Target,
+    changes: &[Change],
+    (pack, steps): (&Pack, &[CheckStep]),
+    offline: bool,
+) -> Result<Report> {
     let job = Job {
         base: target.base.root(),
         app: &target.app,
         changes,
-        steps: &pack.manifest.check.step,
+        steps,
         derived: &pack.manifest.check.derived,
         offline,
     };
@@ -254,6 +277,7 @@ pub fn run(context: &Context, target: &Target, changes: &[Change], pack: &Pack, 
 fn progress(context: &Context, event: &Event<'_>) {
     match event {
         Event::Limit(limit) => context.ui.warn(limit),
+        Event::NotRun { name, why } => context.ui.warn(&format!("`{name}` is not run: {why}")),
         Event::Waiting => context.ui.say("  waiting: another check uses the same build cache"),
         Event::StepStarted { name, command, baseline, .. } => {
             let without = if *baseline { ", without the changes" } else { "" };

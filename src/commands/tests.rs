@@ -166,6 +166,34 @@ fn what_suits_the_project_is_the_default() {
 }
 
 #[test]
+fn a_step_that_could_not_run_is_recorded_as_not_run() {
+    let folder = app();
+    let dir = folder.path();
+    done(dir, "add", &["--db", "postgres", "--yes"]);
+    let proof = || read(dir, ".authwright/proof.toml");
+    assert!(
+        proof().contains("name = \"server\"\ncommand = \"false\"\nresult = \"not run: `no-such-server`"),
+        "{}",
+        proof()
+    );
+    done(dir, "check", &[]);
+    assert_eq!((proof().matches("\"passed\"").count(), proof().matches("\"not run: ").count()), (2, 1));
+    let other = app();
+    done(other.path(), "add", &["--yes"]);
+    assert!(!read(other.path(), ".authwright/proof.toml").contains("server"), "its condition does not hold");
+}
+
+#[test]
+fn what_is_still_there_stays_ignored() {
+    let folder = app();
+    let dir = folder.path();
+    done(dir, "add", &["--no-check", "--yes"]);
+    write(dir, ".env", "AUTH_SECRET=s\n");
+    done(dir, "undo", &["--yes"]);
+    assert_eq!(read(dir, ".gitignore"), "/target\n/.env\n");
+}
+
+#[test]
 fn an_app_below_its_repository_leaves_the_root_alone() {
     let repository = tempfile::tempdir().unwrap();
     fs::create_dir(repository.path().join(".git")).unwrap();

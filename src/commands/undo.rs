@@ -88,6 +88,8 @@ fn plan(context: &Context, target: &target::Target, mut lock: Lock, stays: usize
         manual.extend(plan.manual);
         lock.layer.pop();
     }
+    let disk = target.disk()?;
+    manual.extend(undo::keep_ignored(&target.tree, &mut tree, &|path| disk.exists(path))?);
     Ok(Plan { changes: target.tree.difference(&tree), manual })
 }
 

@@ -310,10 +310,12 @@ pub struct Check {
     pub step: Vec<CheckStep>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CheckStep {
     pub name: String,
+    #[serde(default)]
+    pub when: Option<String>,
     /// Program and arguments; never the project's words.
     pub run: Vec<String>,
     #[serde(default)]
@@ -321,7 +323,30 @@ pub struct CheckStep {
     /// More environment, such as what overrides settings of the project.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
+    /// Variables of the caller's that it sees where they are set. One may name a service, so that it keeps the network
+    /// then.
+    #[serde(default)]
+    pub pass: Vec<String>,
+    #[serde(default)]
+    pub needs: Option<Needs>,
     pub timeout_seconds: u64,
+}
+
+/// What a step cannot do without; it is not run where that is missing.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Needs {
+    /// On the `PATH`, or in one of `folders`.
+    pub program: String,
+    /// Globs of absolute folders.
+    #[serde(default)]
+    pub folders: Vec<String>,
+    /// A variable that stands in for the program.
+    #[serde(default)]
+    pub or: Option<String>,
+    /// It refuses to run as root.
+    #[serde(default)]
+    pub unprivileged: bool,
 }
 
 /// What the user does after `new` or `add`.

@@ -35,6 +35,28 @@ pub fn undo(tree: &Tree, lock: &Lock, language: Option<&Language>) -> Result<Pla
     Ok(Plan { changes: tree.difference(&after), manual })
 }
 
+/// Puts the lines of ignore files back that hide what is still there: a secret must not show up as a new file.
+///
+/// # Errors
+/// When it cannot be told whether something is there.
+pub fn keep_ignored(before: &Tree, after: &mut Tree, there: &dyn Fn(&RelPath) -> Result<bool>) -> Result<Vec<Step>> {
+    let mut steps = vec![];
+    for (path, old) in before.iter().filter(|(path, _)| path.as_str() == ".gitignore") {
+        for line in old.raw().lines().map(str::trim).filter(|line| line.starts_with('/')) {
+            let now = after.get(path).map_or("", Text::raw);
+            let Ok(hidden) = RelPath::new(line.trim_matches('/')) else { continue };
+            if edit::lines::holds(now, line) || !there(&hidden)? {
+                continue;
+            }
+            let (now, _) = edit::splice(now, vec![edit::insert_lines(now, now.len(), line)]);
+            after.insert(path.clone(), Text::new(now));
+            let what = format!("`{hidden}` is still there, so this line stays; take it out when that is gone");
+            steps.push(Step { at: path.to_string(), what, text: line.to_owned() });
+        }
+    }
+    Ok(steps)
+}
+
 fn take_back(layer: &Layer, after: &mut Tree, manual: &mut Vec<Step>, language: Option<&Language>) -> Result<()> {
     for created in &layer.created {
         delete(created, after, manual);

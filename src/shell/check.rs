@@ -2,7 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "this is where the caller's environment is looked at")]
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     ffi::OsStr,
     fs,
     path::{Path, PathBuf},
@@ -17,6 +17,7 @@ use super::{
     Interrupt,
     confine::{self, Confinement},
     disk::{Disk, Read},
+    needs,
     process::{self, Ended, Environment},
     scratch::{Scratch, cache_folder},
 };
@@ -76,7 +77,7 @@ pub struct Derived {
 pub struct Report {
     pub steps: Vec<StepReport>,
     pub derived: Vec<Derived>,
-    /// Each a restriction that this system could not put on the steps, and why.
+    /// Each a restriction that was not put on the steps, and why.
     pub not_enforced: Vec<String>,
     /// The step that fails without the changes too.
     pub baseline_broken: Option<StepReport>,
@@ -97,8 +98,13 @@ impl Report {
 pub enum Event<'a> {
     /// Another check uses the same build cache.
     Waiting,
-    /// A restriction that this system cannot put on the steps, and why.
+    /// A restriction that is not put on the steps, and why.
     Limit(&'a str),
+    /// What a step needs is missing.
+    NotRun {
+        name: &'a str,
+        why: &'a str,
+    },
     /// `baseline`: without the changes, to see whether the project was broken before.
     StepStarted {
         name: &'a str,
@@ -174,6 +180,9 @@ impl Check<'_> {
                 not_run(step, "a step before it failed")
             } else if step.network && self.job.offline {
                 not_run(step, "it needs the network")
+            } else if let Some(why) = self.unmet(step) {
+                (self.progress)(Event::NotRun { name: &step.name, why: &why });
+                not_run(step, &why)
             } else {
                 self.step(scratch, step, baseline)?
             };
@@ -187,6 +196,12 @@ impl Check<'_> {
             None => read_derived(&scratch.copy(), self.job.derived)?,
         };
         Ok((reports, derived.into_iter().map(|(_, text)| text).collect()))
+    }
+
+    fn unmet(&self, step: &CheckStep) -> Option<String> {
+        let needs = step.needs.as_ref().filter(|needs| needs.or.as_deref().is_none_or(|name| !is_set(name)))?;
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        needs::unmet(needs, &path, rustix::process::getuid().is_root() && self.can.network.is_err())
     }
 
     fn step(&mut self, scratch: &Scratch, step: &CheckStep, baseline: bool) -> anyhow::Result<StepReport> {
@@ -220,9 +235,11 @@ impl Check<'_> {
         if step.network {
             writes.extend(package_cache());
         }
-        let mut command = confine::command(&self.can, &writes, !step.network, found);
+        let no_network = !step.network && passed(step).is_empty();
+        let mut command = confine::command(&self.can, &writes, no_network, found);
         command.args(step.run.iter().skip(1)).current_dir(scratch.copy().join(self.job.app));
         command.env_clear().envs(self.environment(scratch, step.network)).envs(&step.env);
+        command.envs(passed(step).into_iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
         command
     }
 
@@ -248,6 +265,15 @@ impl Check<'_> {
         let (reports, _) = self.steps(&scratch, steps, true)?;
         Ok(reports.into_iter().find(|step| matches!(step.result, StepResult::Failed { .. } | StepResult::TimedOut)))
     }
+}
+
+/// The variables that a step is given of the caller's.
+fn passed(step: &CheckStep) -> Vec<&str> {
+    step.pass.iter().map(String::as_str).filter(|name| is_set(name)).collect()
+}
+
+fn is_set(name: &str) -> bool {
+    std::env::var_os(name).is_some_and(|value| !value.is_empty())
 }
 
 fn not_run(step: &CheckStep, why: &str) -> StepReport {
@@ -361,6 +387,8 @@ fn not_enforced(can: &Confinement, job: &Job) -> Vec<String> {
     {
         told.push(format!("not enforced: no writes outside the scratch copy ({why})"));
     }
+    let passed: BTreeSet<&str> = job.steps.iter().filter(|step| !step.network).flat_map(passed).collect();
+    told.extend(passed.into_iter().map(|name| format!("not enforced: network, because {name} is set")));
     told
 }
 

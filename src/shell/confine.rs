@@ -166,17 +166,25 @@ fn leave_terminal() -> anyhow::Result<()> {
     setsid().context("cannot leave the terminal").map(drop)
 }
 
+/// What root is called inside: `nobody` on common systems, since some programs look their user up.
+#[cfg(target_os = "linux")]
+const NOT_ROOT: u32 = 65534;
+
+/// The user stays the same, but root is not root inside: database servers and others refuse to run as root, and what
+/// root may do beyond its own files ends here.
 #[cfg(target_os = "linux")]
 fn leave_network() -> anyhow::Result<()> {
     use nix::sched::CloneFlags;
     let user = rustix::process::getuid().as_raw();
     let group = rustix::process::getgid().as_raw();
-    nix::sched::unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET)
+    let inside = |id: u32| if user == 0 { NOT_ROOT } else { id };
+    // Shared memory too: a server that is killed would leave its own behind.
+    nix::sched::unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWIPC)
         .context("this system does not allow a user and network namespace")?;
     // The kernel takes a group map from an ordinary user only after this.
     write_proc("setgroups", "deny")?;
-    write_proc("uid_map", &format!("{user} {user} 1"))?;
-    write_proc("gid_map", &format!("{group} {group} 1"))?;
+    write_proc("uid_map", &format!("{} {user} 1", inside(user)))?;
+    write_proc("gid_map", &format!("{} {group} 1", inside(group)))?;
     loopback_up().context("cannot switch on the loopback device in a network namespace")
 }
 

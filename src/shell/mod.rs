@@ -13,6 +13,7 @@ pub mod confine;
 pub mod disk;
 pub mod fresh;
 pub mod journal;
+mod needs;
 mod process;
 mod scratch;
 pub mod ui;

@@ -232,3 +232,16 @@ fn what_stands_more_than_once_is_found_beside_what_stands_once() {
     let back = one_by_one(&edited, &format!("// mine\n{after}"), &mut manual, None).unwrap();
     assert_eq!((back, manual), (format!("// mine\n{before}"), vec![]));
 }
+
+#[test]
+fn a_secret_that_is_there_stays_ignored() {
+    let (before, mut after) = (tree(&[(".gitignore", "/target\n/.env\n/.dev/\n*.log\n/old\n")]), Tree::default());
+    after.insert(path(".gitignore"), Text::new("/target\n/old"));
+    let there = |path: &RelPath| Ok(path.as_str() != ".dev");
+    let steps = keep_ignored(&before, &mut after, &there).unwrap();
+    assert_eq!(after.text(".gitignore"), Some("/target\n/old\n/.env"));
+    assert_eq!(steps.iter().map(|step| step.text.as_str()).collect::<Vec<_>>(), ["/.env"]);
+    after.remove(&path(".gitignore"));
+    keep_ignored(&before, &mut after, &|path| Ok(path.as_str() == ".env")).unwrap();
+    assert_eq!(after.text(".gitignore"), Some("/.env\n"));
+}

@@ -1,8 +1,9 @@
 use super::*;
+use crate::core::pack::Needs;
 
 fn step(name: &str, run: &[&str]) -> CheckStep {
     let run = run.iter().map(|&word| word.to_owned()).collect();
-    CheckStep { name: name.to_owned(), run, network: false, env: BTreeMap::new(), timeout_seconds: 120 }
+    CheckStep { name: name.to_owned(), run, timeout_seconds: 120, ..CheckStep::default() }
 }
 
 fn project(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -26,6 +27,7 @@ fn check(base: &Path, app: &str, changes: &[Change], steps: &[CheckStep]) -> (Re
     let mut events = Vec::new();
     let report = run(&job, &Interrupt::default(), &mut |event| match event {
         Event::Waiting | Event::Limit(_) => {}
+        Event::NotRun { name, why } => events.push(format!("{name} not run: {why}")),
         Event::StepStarted { name, baseline, .. } => events.push(format!("{name} {baseline}")),
         Event::StepEnded { report, .. } => assert!(report.seconds > 0.0),
     });
@@ -187,4 +189,51 @@ fn an_interrupt_leaves_nothing_behind() {
     let interrupt = Interrupt::default();
     let error = run(&job, &interrupt, &mut |_| interrupt.set()).unwrap_err();
     assert_eq!(error.downcast_ref::<Problem>().unwrap().exit_code(), 130);
+}
+
+#[test]
+fn a_step_without_what_it_needs_is_not_run_and_says_so() {
+    let base = project(&[]);
+    let mut server = step("server", &["false"]);
+    server.needs = Some(Needs {
+        program: "no-such-server".into(),
+        folders: vec![],
+        or: Some("NO_SUCH_URL".into()),
+        unprivileged: false,
+    });
+    let (report, events) = check(base.path(), "", &[], &[server.clone(), step("after", &["true"])]);
+    let why = "`no-such-server` was not found, and NO_SUCH_URL is not set; install it or set NO_SUCH_URL, then run \
+               `authwright check`";
+    assert_eq!(report.steps[0].result, StepResult::NotRun(why.to_owned()));
+    assert_eq!(report.steps[1].result, StepResult::Passed);
+    assert_eq!(events, [format!("server not run: {why}"), "after false".to_owned()]);
+    // Cargo sets this for the test itself: a variable that stands in for the program.
+    server.needs.as_mut().unwrap().or = Some("CARGO_PKG_NAME".into());
+    assert!(matches!(check(base.path(), "", &[], &[server]).0.steps[0].result, StepResult::Failed { .. }));
+}
+
+#[test]
+fn a_variable_that_is_passed_is_seen_and_opens_the_network() {
+    let base = project(&[]);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let code = format!(
+        "import os, socket; assert os.environ['CARGO_PKG_NAME'] == 'authwright'; \
+         assert os.environ['CARGO_NET_OFFLINE'] == 'true'; socket.create_connection(('127.0.0.1', {port}), 5)"
+    );
+    let mut test = step("test", &["python3", "-c", &code]);
+    test.pass = vec!["CARGO_PKG_NAME".into(), "NO_SUCH_URL".into()];
+    let (report, _) = check(base.path(), "", &[], &[test.clone()]);
+    assert!(report.passed(), "{report:#?}");
+    assert_eq!(report.not_enforced, ["not enforced: network, because CARGO_PKG_NAME is set"]);
+    test.pass = vec!["NO_SUCH_URL".into()];
+    let (report, _) = check(base.path(), "", &[], &[test]);
+    assert!(output(&report.steps[0]).contains("KeyError") && report.not_enforced.is_empty(), "{report:#?}");
+}
+
+#[test]
+fn root_is_not_root_in_a_step() {
+    let base = project(&[]);
+    let look = "import os; assert os.getuid() != 0 and os.geteuid() != 0; open('x', 'w')";
+    assert!(check(base.path(), "", &[], &[step("look", &["python3", "-c", look])]).0.passed());
 }

@@ -49,11 +49,19 @@ fn the_loopback_works_and_the_network_does_not() {
 }
 
 #[test]
-fn the_user_stays_the_same() {
-    let user = rustix::process::getuid().as_raw();
+fn the_user_stays_the_same_but_is_never_root() {
+    let user = match rustix::process::getuid().as_raw() {
+        0 => NOT_ROOT,
+        user => user,
+    };
     let folder = tempfile::tempdir().unwrap();
-    let code = format!("import os; assert os.getuid() == {user}");
-    assert_eq!(python(&everything(), &[folder.path().to_owned()], true, &code).1.matches("Error").count(), 0);
+    let (file, socket) = (folder.path().join("f"), folder.path().join("s"));
+    let code = format!(
+        "import os, socket; assert os.getuid() == os.geteuid() == {user} != 0; open({file:?}, 'w'); \
+         assert os.stat({file:?}).st_uid == {user}; socket.socket(socket.AF_UNIX).bind({socket:?})"
+    );
+    let (ok, told) = python(&everything(), &[folder.path().to_owned()], true, &code);
+    assert!(ok, "{told}");
 }
 
 #[test]
