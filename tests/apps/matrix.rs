@@ -13,8 +13,8 @@ use crate::{
 fn cargo(dir: &Path, args: &[&str]) -> Result<String, String> {
     let mut command = Command::new("cargo");
     command.current_dir(dir).args(args).env("CARGO_TARGET_DIR", builds().join("authwright"));
-    let output = command.env("CARGO_INCREMENTAL", "0").output().unwrap();
-    let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+    let output = command.env("CARGO_INCREMENTAL", "0").env("RUST_BACKTRACE", "0").output().unwrap();
+    let said = [output.stderr, output.stdout].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
     if output.status.success() {
         return Ok(said);
     }

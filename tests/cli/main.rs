@@ -12,6 +12,7 @@ mod common;
 mod answers;
 mod combinations;
 mod detect;
+mod later;
 mod prompts;
 mod shapes;
 mod snapshots;
