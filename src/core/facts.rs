@@ -16,14 +16,21 @@ pub fn recorded(pack: &Pack, layers: &[Layer]) -> Facts {
     facts
 }
 
+/// The answers alone.
+#[must_use]
+pub fn of_answers(input: &Input<'_>) -> Facts {
+    let mut facts = Facts::new();
+    let modules: Vec<&String> = input.answers.modules.iter().collect();
+    answered(input.pack, &modules, &input.answers.options, &mut facts);
+    facts
+}
+
 /// Facts of the project as it is, with the answers. `recorded` are those of its lock, if it has one.
 ///
 /// # Errors
 /// When a manifest cannot be read, or has a version that cannot be beside another (exit 4).
 pub fn of_project(input: &Input<'_>, recorded: Option<&Facts>) -> Result<Facts> {
-    let mut facts = Facts::new();
-    let modules: Vec<&String> = input.answers.modules.iter().collect();
-    answered(input.pack, &modules, &input.answers.options, &mut facts);
+    let mut facts = of_answers(input);
     let manifest = &input.pack.manifest;
     let mut project = manifest::project(&manifest.detect.manifest, input.tree, input.workspace)?;
     project["root"] = input.folder.is_empty().into();

@@ -126,7 +126,9 @@ pub struct Suits {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Refusal {
     #[serde(flatten)]
-    pub when: RefuseWhen,
+    pub found: RefuseWhen,
+    #[serde(default)]
+    pub when: Option<String>,
     pub what: String,
     pub fix: String,
 }

@@ -12,7 +12,7 @@ use super::{
     facts, generated,
     lock::{self, Created, Edited, Layer, Lock},
     manifest,
-    pack::{Anchor, Manifest, Pack, Wire},
+    pack::{Anchor, Dependency, Manifest, Pack, Wire},
     places::{self, Places},
     problem::Problem,
     project::{Plan, RelPath, Step, Text, Tree, sha256},
@@ -206,14 +206,7 @@ impl Work {
     fn depend(&mut self, input: &Input<'_>, facts: &Facts) -> Result<()> {
         let path = RelPath::new(&input.pack.manifest.detect.manifest)?;
         let text = self.after.get(&path).with_context(|| format!("`{path}` is missing"))?.raw().to_owned();
-        let wanted = input.pack.manifest.dependency.iter();
-        let wanted: Vec<_> = wanted
-            .filter_map(|dependency| match render::holds(dependency.when.as_deref(), facts) {
-                Ok(true) => Some(Ok(dependency.clone())),
-                Ok(false) => None,
-                Err(error) => Some(Err(error)),
-            })
-            .collect::<Result<_>>()?;
+        let wanted = wanted(input.pack, facts)?;
         let toml = Toml::parse(&text).with_context(|| format!("cannot read `{path}`"))?;
         let root = input.workspace.manifest.as_ref().map(|text| Toml::parse(text.raw())).transpose()?;
         let mut splices = vec![];
@@ -409,6 +402,25 @@ impl Work {
         self.after.insert(path, text);
         Ok(Plan { changes: whole.difference(&self.after), manual: self.manual })
     }
+}
+
+/// The libraries that are needed; entries of one name count together.
+fn wanted(pack: &Pack, facts: &Facts) -> Result<Vec<Dependency>> {
+    let mut wanted: Vec<Dependency> = vec![];
+    for dependency in &pack.manifest.dependency {
+        if !render::holds(dependency.when.as_deref(), facts)? {
+            continue;
+        }
+        match wanted.iter_mut().find(|have| have.name == dependency.name && have.dev == dependency.dev) {
+            Some(have) => {
+                let more = dependency.features.iter().filter(|feature| !have.features.contains(feature));
+                let more: Vec<String> = more.cloned().collect();
+                have.features.extend(more);
+            }
+            None => wanted.push(dependency.clone()),
+        }
+    }
+    Ok(wanted)
 }
 
 /// Steps for a wire whose anchor was not found: one for each place that a hint points to, or one in words.

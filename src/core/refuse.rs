@@ -4,10 +4,11 @@ use anyhow::{Context as _, Result};
 
 use super::{
     anchor::{glob_set, line_of},
-    manifest,
+    facts, manifest,
     pack::{Refusal, RefuseWhen},
     plan::Input,
     problem::Problem,
+    render,
 };
 
 /// With `later`, files may be where an earlier `add` has put some.
@@ -15,9 +16,12 @@ use super::{
 /// # Errors
 /// With the first refusal of the pack that applies (exit 4).
 pub fn check(input: &Input<'_>, later: bool) -> Result<()> {
-    let applying = |refusal: &&Refusal| !later || !matches!(refusal.when, RefuseWhen::Exists(_));
+    let answers = facts::of_answers(input);
+    let applying = |refusal: &&Refusal| !later || !matches!(refusal.found, RefuseWhen::Exists(_));
     for refusal in input.pack.manifest.refuse.iter().filter(applying) {
-        if let Some(place) = applies(input, refusal)? {
+        if render::holds(refusal.when.as_deref(), &answers)?
+            && let Some(place) = applies(input, refusal)?
+        {
             return Err(Problem::unsupported(format!("{}\n  {place}", refusal.what), refusal.fix.clone()).into());
         }
     }
@@ -26,7 +30,7 @@ pub fn check(input: &Input<'_>, later: bool) -> Result<()> {
 
 /// Where a refusal finds what it looks for.
 fn applies(input: &Input<'_>, refusal: &Refusal) -> Result<Option<String>> {
-    match &refusal.when {
+    match &refusal.found {
         RefuseWhen::Exists(globs) => {
             let set = glob_set(globs)?;
             Ok(input

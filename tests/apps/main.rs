@@ -13,6 +13,7 @@
 mod common;
 
 mod broken;
+mod instances;
 mod matrix;
 mod readme;
 mod served;

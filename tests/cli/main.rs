@@ -13,6 +13,7 @@ mod answers;
 mod combinations;
 mod detect;
 mod later;
+mod layers;
 mod prompts;
 mod shapes;
 mod snapshots;

@@ -130,6 +130,25 @@ fn an_example_is_changed_where_that_is_safe() {
 }
 
 #[test]
+fn libraries_get_the_features_that_answers_add() {
+    let hash = |app: &App| {
+        app.tree.text("Cargo.toml").unwrap().lines().find(|line| line.starts_with("hash")).map(str::to_owned)
+    };
+    let first = small_app().after(&[]);
+    assert_eq!(hash(&first).as_deref(), Some("hash = { version = \"2\", features = [\"std\"] }"));
+    let both = Some("hash = { version = \"2\", features = [\"std\", \"slow\"] }".to_owned());
+    assert_eq!(hash(&first.after(&[("profile", "strict")])), both);
+    assert_eq!(hash(&small_app().after(&[("profile", "strict")])), both);
+}
+
+#[test]
+fn a_refusal_may_depend_on_an_answer() {
+    let app = || small_app().edited("Cargo.toml", "web = \"1\"", "other-html = \"1\"\nweb = \"1\"");
+    assert!(refused(&app(), &[("ui", "pages")]).what.contains("pages of another kind"));
+    assert!(refused(&app().after(&[]), &[("ui", "pages")]).what.contains("pages of another kind"));
+}
+
+#[test]
 fn answers_that_take_files_away_are_refused() {
     let app = small_app().after(&[("ui", "pages")]);
     let problem = refused(&app, &[("ui", "api")]);
@@ -160,10 +179,8 @@ fn another_pack_version_cannot_be_extended() {
 #[test]
 fn places_matter_only_to_who_wires_there() {
     let second = "\nfn other() {\n    serve(app);\n}\n";
-    let app = small_app().after(&[]).edited("src/main.rs", "    serve(app);\n}\n", "    serve(app);\n}\n");
+    let mut app = small_app().after(&[]);
     let main = app.tree.text("src/main.rs").unwrap().to_owned() + second;
-    let app = App { tree: app.tree.with(&[]), ..app };
-    let mut app = app;
     app.tree.insert(path("src/main.rs"), Text::new(main));
     assert!(refused(&app, &[("ui", "pages")]).what.contains("found 2 places"));
     let strict = app.after(&[("profile", "strict")]);

@@ -90,12 +90,15 @@ fn lower_rights(command: &mut Command, folder: &Path) -> std::io::Result<()> {
 /// The folder with the server's programs: on the path, or where distributions put the newest.
 fn programs() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let mut installed: Vec<PathBuf> = debian.map(|entry| entry.path().join("bin")).collect();
-    installed.sort();
+    let versions = |folder: &str| {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let mut found: Vec<PathBuf> = entries.map(|entry| entry.path().join("bin")).collect();
+        found.sort();
+        found.into_iter().rev()
+    };
     std::env::split_paths(&path)
-        .chain(installed.into_iter().rev())
-        .chain(["/usr/pgsql/bin", "/opt/homebrew/opt/postgresql/bin"].map(PathBuf::from))
+        .chain(versions("/usr/lib/postgresql"))
+        .chain(versions("/usr").filter(|bin| bin.to_string_lossy().starts_with("/usr/pgsql-")))
         .find(|folder| folder.join("initdb").exists() && folder.join("postgres").exists())
 }
 

@@ -329,28 +329,46 @@ async fn operate(app: &App, arguments: &[&str]) {
     assert!(operator::run(&app.auth, arguments).await.expect("a command"));
 }
 
-#[tokio::test]
-async fn rac_05_a_login_under_way_does_not_survive_a_revocation() {
-    let app = App::new().await;
-    let id = app.account(ANN).await;
-    let grant = |epoch: i64| store::Grant {
-        user_id: id.clone(),
+/// What a login does once it has proven the password of a user with this epoch.
+async fn create(app: &App, user_id: &str, epoch: i64) -> Result<(), [= import.tower_sessions =]::session::Error> {
+    let grant = store::Grant {
+        user_id: user_id.to_owned(),
         epoch,
         auth_time: 1,
         expires_at: crate::auth::db::now() + 100,
         ip: String::new(),
         agent: String::new(),
     };
-    let create = async |epoch: i64| {
-        let store = std::sync::Arc::new(store::Store::new(&app.auth));
-        let session = [= import.tower_sessions =]::Session::new(None, store, None);
-        session.insert(store::GRANT, grant(epoch)).await.expect("data");
-        session.save().await
-    };
-    assert!(create(0).await.is_ok());
+    let store = std::sync::Arc::new(store::Store::new(&app.auth));
+    let session = [= import.tower_sessions =]::Session::new(None, store, None);
+    session.insert(store::GRANT, grant).await?;
+    session.save().await
+}
+
+#[tokio::test]
+async fn rac_05_a_login_under_way_does_not_survive_a_revocation() {
+    let app = App::new().await;
+    let id = app.account(ANN).await;
+    assert!(create(&app, &id, 0).await.is_ok());
     operate(&app, &["auth", "revoke", ANN]).await;
-    assert!(create(0).await.is_err(), "the password was proven before the revocation");
-    assert!(create(1).await.is_ok());
+    assert!(create(&app, &id, 0).await.is_err(), "the password was proven before the revocation");
+    assert!(create(&app, &id, 1).await.is_ok());
+}
+
+#[tokio::test]
+async fn rac_05_a_login_waits_for_a_revocation_under_way() {
+    let app = App::new().await;
+    let id = app.account(ANN).await;
+    let mut revocation = app.auth.db().write().await.expect("a transaction");
+    sqlx::query("UPDATE auth_users SET epoch = epoch + 1").execute(&mut *revocation).await.expect("a row");
+    store::end_all(&mut revocation, &id).await.expect("no sessions yet");
+    let mut login = std::pin::pin!(create(&app, &id, 0));
+    let early = tokio::time::timeout(Duration::from_millis(300), &mut login).await;
+    assert!(early.is_err(), "it must not decide on what is about to change");
+    revocation.commit().await.expect("a commit");
+    assert!(login.await.is_err());
+    assert_eq!(app.number("SELECT count(*) FROM auth_sessions").await, 0);
+    assert!(create(&app, &id, 1).await.is_ok());
 }
 
 #[tokio::test]

@@ -1,0 +1,52 @@
+//! A second `add`: every answer of the pack, given later.
+
+use serde_json::Value;
+
+use crate::common::{fixture, planned, replace, run, tree};
+
+/// Each option's flag with each of its values, and whether that is the default.
+fn answers() -> Vec<(String, String, bool)> {
+    let list = run(&crate::common::empty("x").dir, &["list", "--json"]).exits(0).json();
+    let options = list["stacks"][0]["options"].as_array().unwrap().iter();
+    let values = options.flat_map(|option| {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let values = option["values"].as_array().unwrap().iter();
+        let flag = format!("--{}", text(&option["id"]));
+        values.map(move |value| (flag.clone(), text(value), value == &option["default"])).collect::<Vec<_>>()
+    });
+    values.collect()
+}
+
+#[test]
+fn every_answer_extends_is_there_or_is_refused() {
+    let all = answers();
+    assert!(all.iter().any(|(flag, value, default)| flag == "--ui" && value == "api" && *default), "{all:?}");
+    for (flag, value, default) in all {
+        let project = fixture("plain");
+        run(&project.dir, &["add", "--yes", "--no-check"]).exits(0);
+        let first = planned(&project.dir);
+        let second = run(&project.dir, &["add", &flag, &value, "--yes", "--no-check", "--json"]);
+        let result = second.json()["result"].clone();
+        match second.code {
+            0 if default => assert_eq!((&result, &planned(&project.dir)), (&"already".into(), &first)),
+            0 => {
+                assert_eq!(result, "applied", "{flag} {value}");
+                run(&project.dir, &["verify"]).exits(0);
+                run(&project.dir, &["undo", "--yes"]).exits(0);
+                assert_eq!(planned(&project.dir), first, "{flag} {value}");
+            }
+            code => assert_eq!((code, &planned(&project.dir)), (4, &first), "{flag} {value}: {}", second.out),
+        }
+    }
+}
+
+#[test]
+fn an_edited_module_is_still_there_already() {
+    let project = fixture("plain");
+    run(&project.dir, &["add", "--yes", "--no-check"]).exits(0);
+    replace(&project.dir, "src/auth/csrf.rs", "\n", "\n// mine\n");
+    let before = tree(&project.dir);
+    let said = run(&project.dir, &["add", "--ui", "api", "--with", "password", "--yes"]).exits(0).err;
+    assert!(said.contains("nothing to do: password (") && said.contains("ui api"), "{said}");
+    assert_eq!(tree(&project.dir), before);
+}
