@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use clap::{Arg, ArgMatches, Command as ClapCommand, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{
+    Arg, ArgAction, ArgMatches, Command as ClapCommand, CommandFactory as _, FromArgMatches as _, Parser, Subcommand,
+};
 
 use crate::{
     commands::{add, check, detect, list, new, secret, undo, verify},
@@ -143,7 +145,11 @@ fn options(packs: &[Pack]) -> Vec<Arg> {
         }
         let arg = Arg::new(option.id.clone()).long(option.id.clone()).help(option.question.clone());
         let arg = arg.value_parser(clap::builder::PossibleValuesParser::new(values));
-        args.push(if multiple { arg.value_name("VALUE,..").value_delimiter(',') } else { arg.value_name("VALUE") });
+        args.push(if multiple {
+            arg.value_name("VALUE,..").value_delimiter(',').action(ArgAction::Append)
+        } else {
+            arg.value_name("VALUE")
+        });
     }
     args
 }

@@ -109,7 +109,7 @@ fn every_layer_is_taken_back_at_once() {
 fn what_is_there_already_is_nothing_to_do() {
     let folder = app();
     let dir = folder.path();
-    done(dir, "add", &["--ui", "pages", "--also", "ci,agents", "--no-check", "--yes"]);
+    done(dir, "add", &["--ui", "pages", "--also", "ci", "--also", "agents", "--no-check", "--yes"]);
     let before = tree(dir);
     let same: [&[&str]; 5] = [
         &["--yes"],

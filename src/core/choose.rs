@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     edit::{cargo_toml, toml::Toml},
-    lock::Lock,
+    lock::{self, Lock},
     pack::{Choice, Pack, PackOption, Suits},
     plan::Workspace,
     problem::Problem,
@@ -109,8 +109,15 @@ pub fn default<'g>(option: &'g PackOption, given: &'g Given) -> &'g str {
 fn answer(pack: &Pack, option: &PackOption, given: &Given) -> Result<Answer, Problem> {
     let recorded = given.recorded.options.get(&option.id);
     let typed = given.options.get(&option.id);
-    for value in typed.into_iter().flatten().chain(recorded.into_iter().flat_map(Answer::values)) {
-        known(pack, option, value)?;
+    if let Some(value) = typed.into_iter().flatten().find(|value| !option.has(value)) {
+        let all: Vec<&str> = option.choice.iter().map(|choice| choice.value.as_str()).collect();
+        let what = format!("`--{} {value}` is not available for {}", option.id, pack.manifest.name);
+        return Err(Problem::usage(what, format!("use one of: {}", all.join(", "))));
+    }
+    if let Some(value) = recorded.into_iter().flat_map(Answer::values).find(|value| !option.has(value)) {
+        let what = format!("{}: it records `{} {value}`, which the pack does not have", lock::PATH, option.id);
+        let fix = "restore it from version control, or use the authwright version that wrote it";
+        return Err(Problem::problem(what, fix));
     }
     if option.multiple {
         // A later `add` adds to what is there.
@@ -128,17 +135,6 @@ fn answer(pack: &Pack, option: &PackOption, given: &Given) -> Result<Answer, Pro
         )),
         _ => Ok(answer),
     }
-}
-
-fn known(pack: &Pack, option: &PackOption, value: &str) -> Result<(), Problem> {
-    if option.choice.iter().any(|choice| choice.value == value) {
-        return Ok(());
-    }
-    let all: Vec<&str> = option.choice.iter().map(|choice| choice.value.as_str()).collect();
-    Err(Problem::usage(
-        format!("`--{} {value}` is not available for {}", option.id, pack.manifest.name),
-        format!("use one of: {}", all.join(", ")),
-    ))
 }
 
 fn modules(pack: &Pack, given: &Given) -> Result<Vec<String>, Problem> {

@@ -103,6 +103,13 @@ pub struct PackOption {
     pub fixed: Option<String>,
 }
 
+impl PackOption {
+    #[must_use]
+    pub fn has(&self, value: &str) -> bool {
+        self.choice.iter().any(|choice| choice.value == value)
+    }
+}
+
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Choice {

@@ -54,8 +54,11 @@ impl Old {
             return Ok(Self::default());
         }
         let facts = facts::recorded(pack, &lock.layer);
-        let files = generated::files(pack, &facts)?.into_iter().collect();
-        Ok(Self { facts, files })
+        let files = generated::files(pack, &facts).map_err(|error| {
+            let what = format!("{}: what it records does not render pack `{}`", lock::PATH, pack.manifest.id);
+            error.context(Problem::problem(what, "restore it from version control, then run the command again"))
+        })?;
+        Ok(Self { facts, files: files.into_iter().collect() })
     }
 
     fn is_empty(&self) -> bool {
@@ -140,6 +143,11 @@ impl Work {
             let fix = "put these files back as they were generated, run the command again, and make your changes anew";
             return Err(Problem::unsupported(what, fix).into());
         }
+        self.leave(input, facts)
+    }
+
+    /// Files for the repository's root where the app is not, once.
+    fn leave(&mut self, input: &Input<'_>, facts: &Facts) -> Result<()> {
         for (path, text) in generated::left(input.pack, facts)? {
             let when = input.pack.file_rule(path.as_str()).and_then(|rule| rule.when.as_deref());
             if !self.old.held(when, facts, input.pack)? {

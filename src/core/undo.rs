@@ -62,7 +62,11 @@ fn take_back(layer: &Layer, after: &mut Tree, manual: &mut Vec<Step>, language: 
         delete(created, after, manual);
     }
     for edited in layer.edited.iter().rev() {
+        // Gone, or put back by the user already.
         let Some(now) = after.get(&edited.path).cloned() else { continue };
+        if edited.before.as_ref() == Some(&now.sha256()) {
+            continue;
+        }
         if now.sha256() == edited.after
             && let Some(back) = edit::unsplice(now.raw(), &edited.splice)
         {

@@ -1,4 +1,4 @@
-//! What a check's command may touch: on Linux, no network and no writes outside given folders.
+//! What a check's command may touch: on Linux, no network, no writes outside given folders, nothing as root.
 //!
 //! A process can only give up its own rights, and may do it between fork and exec only with unsafe
 //! code. So the tool starts itself as `authwright __confined …`, which gives up its rights and then

@@ -93,6 +93,15 @@ fn what_is_recorded_stays_until_something_else_is_given() {
 }
 
 #[test]
+fn a_recorded_answer_that_the_pack_does_not_have_is_a_problem_of_the_lock() {
+    let mut recorded = Answers::new(&pack(), &Given::default()).unwrap();
+    recorded.options.insert("cache".into(), Answer::One("disk".into()));
+    let problem = Answers::new(&pack(), &Given { recorded, ..Given::default() }).unwrap_err();
+    assert_eq!(problem.exit_code(), 1);
+    assert!(problem.what.starts_with(".authwright/lock.toml: it records `cache disk`"), "{}", problem.what);
+}
+
+#[test]
 fn a_fixed_answer_cannot_become_another() {
     let pack = pack();
     let recorded = Answers::new(&pack, &given(None, &[("cache", "redis")])).unwrap();

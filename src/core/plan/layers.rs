@@ -177,6 +177,17 @@ fn another_pack_version_cannot_be_extended() {
 }
 
 #[test]
+fn a_lock_that_does_not_render_cannot_be_extended() {
+    let mut app = small_app().after(&[]);
+    let mut lock = Lock::read(&app.tree).unwrap().unwrap();
+    lock.layer[0].answers.remove("also");
+    lock.layer[0].answers.remove("profile");
+    app.tree.insert(path(lock::PATH), Text::new(lock.write().unwrap()));
+    let error = app.plan_with(&[("ui", "pages")]).unwrap_err();
+    assert!(error.downcast_ref::<Problem>().unwrap().what.contains("does not render pack `small`"), "{error:#}");
+}
+
+#[test]
 fn places_matter_only_to_who_wires_there() {
     let second = "\nfn other() {\n    serve(app);\n}\n";
     let mut app = small_app().after(&[]);

@@ -151,6 +151,12 @@ fn a_file_that_was_made_stays_if_the_user_wrote_in_it() {
 }
 
 #[test]
+fn edited_files_that_were_put_back_already_are_no_matter() {
+    let (before, now) = undone(|tree| tree.insert(path("src/main.rs"), Text::new(MAIN)));
+    assert_eq!((now.manual.as_slice(), now.tree == before), (&[] as &[Step], true));
+}
+
+#[test]
 fn edited_files_that_are_gone_stay_gone() {
     let (_, now) = undone(|tree| tree.remove(&path(".gitignore")));
     assert_eq!((now.tree.text(".gitignore"), now.manual.len()), (None, 0));
