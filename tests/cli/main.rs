@@ -12,7 +12,6 @@ mod common;
 mod answers;
 mod combinations;
 mod detect;
-mod later;
 mod layers;
 mod prompts;
 mod shapes;

@@ -11,10 +11,8 @@ pub struct Base {
     fixture: Option<&'static str>,
 }
 
-pub const BASES: [Base; 2] = [DEFAULTS, Base { name: "axum 0.7", fixture: Some("axum07") }];
-
-/// The starter, where every option has its default.
-pub const DEFAULTS: Base = Base { name: "axum 0.8", fixture: None };
+pub const BASES: [Base; 2] =
+    [Base { name: "axum 0.8", fixture: None }, Base { name: "axum 0.7", fixture: Some("axum07") }];
 
 impl Base {
     /// The project with authentication, not built yet.
@@ -30,23 +28,13 @@ impl Base {
 
 /// Flags and their values. Options that take several values at once are left out: they change no code.
 pub fn combinations() -> Vec<Vec<String>> {
-    let single = options().into_iter().filter(|option| option["multiple"] != true);
+    let list = run(&empty("list").dir, &["list", "--json"]).exits(0).json();
+    let options = list["stacks"][0]["options"].as_array().unwrap();
+    let single = options.iter().filter(|option| option["multiple"] != true);
     single.fold(vec![vec![]], |all, option| {
-        let flags = all.iter().flat_map(|flags| extended(flags, &option));
+        let flags = all.iter().flat_map(|flags| extended(flags, option));
         flags.collect()
     })
-}
-
-/// Each answer that may be given after the first `add`, other than the default.
-pub fn later() -> Vec<Vec<String>> {
-    let open = options().into_iter().filter(|option| option["fixed"].is_null());
-    let answers = open.flat_map(|option| extended(&[], &option).into_iter().map(move |flags| (option.clone(), flags)));
-    answers.filter(|(option, flags)| option["default"] != flags[1].as_str()).map(|(_, flags)| flags).collect()
-}
-
-fn options() -> Vec<Value> {
-    let list = run(&empty("list").dir, &["list", "--json"]).exits(0).json();
-    list["stacks"][0]["options"].as_array().unwrap().clone()
 }
 
 fn extended(flags: &[String], option: &Value) -> Vec<Vec<String>> {
