@@ -348,7 +348,8 @@ fn summary(context: &Context, made: &Made<'_>) {
     ui.say(&format!("\n{} {created} files created, {} edited", paint(GOOD, "done"), made.plan.changes.len() - created));
     ui.say(&format!("  settings for production: {}", next.settings.join(", ")));
     ui.say("  a secret: authwright secret");
-    ui.say(&format!("  read: {}", below(&made.target.shown, &next.read)));
+    let pages: Vec<String> = next.read.iter().map(|page| below(&made.target.shown, page)).collect();
+    ui.say(&format!("  read: {}", pages.join(", ")));
     ui.say(&format!("  next: {}", next.run));
     if !made.plan.manual.is_empty() {
         steps(context, &made.plan.manual);

@@ -196,6 +196,9 @@ pub struct FileRule {
     /// It belongs at the repository's root: rendered only for an app that is there, else left to the user.
     #[serde(default)]
     pub root: bool,
+    /// What the user still has to do in it.
+    #[serde(default)]
+    pub then: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -294,6 +297,9 @@ pub struct Lines {
     /// The file belongs at the repository's root: edited only for an app that is there, else left to the user.
     #[serde(default)]
     pub root: bool,
+    /// What the user still has to do with lines that were added.
+    #[serde(default)]
+    pub then: Option<String>,
 }
 
 fn one_or_more<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Vec<String>, D::Error> {
@@ -365,7 +371,8 @@ pub struct Needs {
 pub struct Next {
     pub run: String,
     pub settings: Vec<String>,
-    pub read: String,
+    #[serde(deserialize_with = "one_or_more")]
+    pub read: Vec<String>,
 }
 
 /// Grammar and import rule of one language.

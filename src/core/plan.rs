@@ -180,6 +180,9 @@ impl Work {
                 format!("move or rename `{path}`, then run the command again"),
             ));
         }
+        if let Some(what) = pack.file_rule(path.as_str()).and_then(|rule| rule.then.clone()) {
+            self.manual.push(Step { at: path.to_string(), what, text: String::new() });
+        }
         let text = Text::new(text);
         self.created.push(Created { sha256: text.sha256(), example: pack.is_example(&path), path: path.clone() });
         self.after.insert(path, text);
@@ -299,10 +302,15 @@ impl Work {
             if !render::holds(when, facts)? {
                 continue;
             }
+            let given = self.old.held(when, facts, input.pack)?;
+            if given && !wanted.required {
+                // What became of them since is the user's.
+                continue;
+            }
             let rendered = edit::lines::rendered(wanted, facts)?;
             let path = RelPath::new(edit::lines::file(wanted, &self.after))?;
             if wanted.root && !facts::at_root(facts) {
-                if !self.old.held(when, facts, input.pack)? {
+                if !given {
                     let what = "the app is in a folder below the repository's root; add these lines at the root";
                     let text = edit::lines::block(wanted, &rendered);
                     self.manual.push(Step { at: path.to_string(), what: what.to_owned(), text });
@@ -312,6 +320,9 @@ impl Work {
             let mut splices = vec![];
             let text = self.after.get(&path).map_or("", Text::raw);
             self.take(edit::lines::add(text, wanted, &rendered), &mut splices);
+            if let Some(what) = wanted.then.as_ref().filter(|_| !splices.is_empty()) {
+                self.manual.push(Step { at: path.to_string(), what: what.clone(), text: rendered.join("\n") });
+            }
             self.edit(&path, splices, &|_| true);
         }
         Ok(())

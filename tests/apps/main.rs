@@ -14,6 +14,7 @@ mod common;
 
 mod broken;
 mod instances;
+mod matrix;
 mod pages;
 mod readme;
 mod served;

@@ -1,8 +1,10 @@
 //! A second `add`: every answer of the pack, given later.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
-use crate::common::{fixture, planned, replace, run, tree};
+use crate::common::{Project, fixture, planned, replace, run, tree};
 
 /// Each option's flag with each of its values, and whether that is the default.
 fn answers() -> Vec<(String, String, bool)> {
@@ -38,6 +40,43 @@ fn every_answer_extends_is_there_or_is_refused() {
             code => assert_eq!((code, &planned(&project.dir)), (4, &first), "{flag} {value}: {}", second.out),
         }
     }
+}
+
+/// The user's own words in a file of theirs and in a generated one.
+const EDITS: [(&str, &str, &str); 2] = [
+    ("src/main.rs", "axum::serve(", "// Mine.\n    axum::serve("),
+    ("src/auth/README.md", "## What a reviewer reads", "Mine.\n\n## What a reviewer reads"),
+];
+
+/// A project with these flags and the user's words.
+fn edited(flags: &[&str]) -> Project {
+    let project = fixture("plain");
+    run(&project.dir, &[&["add", "--yes", "--no-check"], flags].concat()).exits(0);
+    for (path, from, to) in EDITS {
+        replace(&project.dir, path, from, to);
+    }
+    project
+}
+
+#[test]
+fn an_answer_given_later_is_as_if_given_at_once_and_the_users_words_stay() {
+    let code = |project: &Project| {
+        let files = planned(&project.dir).into_iter().filter(|(path, _)| !path.contains(".authwright/"));
+        files.collect::<BTreeMap<_, _>>()
+    };
+    let mut seen = 0;
+    for (flag, value, _) in answers().into_iter().filter(|(.., default)| !default) {
+        let project = edited(&[]);
+        let before = planned(&project.dir);
+        if run(&project.dir, &["add", &flag, &value, "--yes", "--no-check"]).code == 4 {
+            continue;
+        }
+        seen += 1;
+        assert!(code(&project) == code(&edited(&[&flag, &value])), "{flag} {value}: another app than at once");
+        run(&project.dir, &["undo", "--yes"]).exits(0);
+        assert!(planned(&project.dir) == before, "{flag} {value}: undo gave something else back");
+    }
+    assert!(seen >= 5, "{seen}");
 }
 
 #[test]

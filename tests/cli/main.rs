@@ -10,6 +10,7 @@
 mod common;
 
 mod answers;
+mod combinations;
 mod detect;
 mod layers;
 mod prompts;

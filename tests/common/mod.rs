@@ -1,5 +1,7 @@
 //! What both test programs share: fixtures in temporary folders, the tool as a process, trees as values.
 
+pub mod options;
+
 use std::{
     collections::BTreeMap,
     fs,

@@ -4,7 +4,7 @@ use crate::core::testing::edited;
 fn wanted(comment: Option<&str>) -> Lines {
     let lines = ["/.env", "/.dev/"].map(str::to_owned).to_vec();
     let comment = comment.map(str::to_owned);
-    Lines { file: vec![".gitignore".into()], lines, comment, required: true, when: None, root: false }
+    Lines { file: vec![".gitignore".into()], lines, comment, required: true, when: None, root: false, then: None }
 }
 
 fn add(text: &str, wanted: &Lines) -> Outcome {

@@ -154,7 +154,8 @@ impl Hasher {
         settings: &Settings,
         email: &str,
     ) -> Result<String, Problem> {
-        let (password, min_chars) = (password.clone(), settings.policy.password_min);
+        let password = password.clone();
+        let min_chars = usize::try_from(settings.policy.password_min).unwrap_or(MAX_CHARS);
         let (words, cost) = (context_of(settings, email), self.cost);
         self.run(move || {
             let words: Vec<&str> = words.iter().map(String::as_str).collect();

@@ -1,6 +1,6 @@
 //! Settings: read once from the environment, checked before anything listens.
 //!
-//! Production is the default. `AUTH_ENV=development` changes exactly what [`Profile`] lists and is
+//! Production is the default. `AUTH_ENV=development` changes exactly what [`Mode`] lists and is
 //! refused away from this machine.
 
 use std::{
@@ -56,11 +56,11 @@ pub(super) struct Policy {
     pub session_idle: i64,
     pub session_absolute: i64,
     pub sessions: i64,
+    pub password_min: i64,
     pub reauth: i64,
     pub verify_token: i64,
     pub reset_token: i64,
     pub email_token: i64,
-    pub password_min: usize,
     pub login_failures: i64,
     pub login_backoff: i64,
     pub login_cap: i64,
@@ -83,7 +83,7 @@ impl Secret {
 }
 
 /// What differs between production and development; nothing else does.
-struct Profile {
+struct Mode {
     development: bool,
     base_url: Option<String>,
     database_url: Option<&'static str>,
@@ -158,7 +158,7 @@ impl Settings {
             return Self::read(&real, listener);
         }
         // Before a file is written: development is refused away from this machine.
-        Profile::new(true, listener)?;
+        Mode::new(true, listener)?;
         let file = development_file(Path::new(".env"), &real)?;
         let settings = Self::read(
             &|name: &str| real(name).or_else(|| file.get(name).cloned()),
@@ -181,17 +181,17 @@ impl Settings {
                 .map(|value| value.trim().to_owned())
                 .filter(|value| !value.is_empty())
         };
-        let profile = Profile::new(is_development(var)?, listener)?;
-        let base_url = required(var, "AUTH_BASE_URL", profile.base_url.as_deref(), BASE_URL_FIX)?;
+        let mode = Mode::new(is_development(var)?, listener)?;
+        let base_url = required(var, "AUTH_BASE_URL", mode.base_url.as_deref(), BASE_URL_FIX)?;
         Ok(Self {
             secret: secret(var)?,
-            base_url: origin(&base_url, profile.development)?,
+            base_url: origin(&base_url, mode.development)?,
             app_name: var("AUTH_APP_NAME").unwrap_or_else(|| env!("CARGO_PKG_NAME").to_owned()),
-            database_url: database_url(var, profile.database_url)?,
-            outbox: outbox(var, profile.mail_folder)?,
-            mail_from: mail_from(var, profile.mail_from)?,
+            database_url: database_url(var, mode.database_url)?,
+            outbox: outbox(var, mode.mail_folder)?,
+            mail_from: mail_from(var, mode.mail_from)?,
             trusted_proxies: trusted_proxies(var)?,
-            cookies: Cookies::new(profile.development),
+            cookies: Cookies::new(mode.development),
 [%- if ui == 'pages' %]
             home_path: home_path(var)?,
 [%- endif %]
@@ -202,20 +202,33 @@ impl Settings {
 }
 
 impl Policy {
-    /// Default and hard bounds of each number; README.md says why.
+    /// Default and hard bounds of each number; SETTINGS.md says why. The first ones are those of the
+    /// profile `[= profile =]`.
     fn read(var: Lookup<'_>) -> Result<Self, StartError> {
         let number = |name, default, bounds| number(var, name, default, bounds);
         Ok(Self {
+[%- if profile == "strict" %]
+            session_idle: number("AUTH_SESSION_IDLE_SECONDS", 900, 1..=900)?,
+            session_absolute: number("AUTH_SESSION_ABSOLUTE_SECONDS", 43_200, 1..=43_200)?,
+            sessions: number("AUTH_SESSIONS_LIMIT", 5, 1..=5)?,
+            password_min: number("AUTH_PASSWORD_MIN_LIMIT", 15, 15..=64)?,
+            reauth: number("AUTH_REAUTH_SECONDS", 300, 1..=300)?,
+[%- elif profile == "consumer" %]
+            session_idle: number("AUTH_SESSION_IDLE_SECONDS", 604_800, 1..=2_592_000)?,
+            session_absolute: number("AUTH_SESSION_ABSOLUTE_SECONDS", 2_592_000, 1..=2_592_000)?,
+            sessions: number("AUTH_SESSIONS_LIMIT", 20, 1..=100)?,
+            password_min: number("AUTH_PASSWORD_MIN_LIMIT", 12, 12..=64)?,
+            reauth: number("AUTH_REAUTH_SECONDS", 600, 1..=1_800)?,
+[%- else %]
             session_idle: number("AUTH_SESSION_IDLE_SECONDS", 3_600, 1..=2_592_000)?,
             session_absolute: number("AUTH_SESSION_ABSOLUTE_SECONDS", 86_400, 1..=2_592_000)?,
             sessions: number("AUTH_SESSIONS_LIMIT", 20, 1..=100)?,
+            password_min: number("AUTH_PASSWORD_MIN_LIMIT", 15, 15..=64)?,
             reauth: number("AUTH_REAUTH_SECONDS", 600, 1..=1_800)?,
+[%- endif %]
             verify_token: number("AUTH_VERIFY_TOKEN_SECONDS", 86_400, 1..=86_400)?,
             reset_token: number("AUTH_RESET_TOKEN_SECONDS", 1_800, 1..=86_400)?,
             email_token: number("AUTH_EMAIL_TOKEN_SECONDS", 3_600, 1..=86_400)?,
-            password_min: number("AUTH_PASSWORD_MIN_LIMIT", 15, 15..=64)?
-                .try_into()
-                .unwrap_or(15),
             login_failures: number("AUTH_LOGIN_FAILURE_LIMIT", 5, 1..=10)?,
             login_backoff: number("AUTH_LOGIN_BACKOFF_SECONDS", 30, 1..=3_600)?,
             login_cap: number("AUTH_LOGIN_CAP_LIMIT", 100, 1..=100)?,
@@ -230,7 +243,7 @@ impl Policy {
     }
 }
 
-impl Profile {
+impl Mode {
     fn new(development: bool, listener: SocketAddr) -> Result<Self, StartError> {
         if !development {
             return Ok(Self {
@@ -301,7 +314,7 @@ fn number(
         wrong(
             name,
             format!("is not a whole number from {low} to {high}"),
-            "Unset it for the default; src/auth/README.md gives the reason of each bound.",
+            "Unset it for the default; src/auth/SETTINGS.md gives the reason of each bound.",
         )
     })
 }

@@ -7,6 +7,10 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::json;
+[%- if profile == "consumer" %]
+use time::OffsetDateTime;
+use [= import.tower_sessions =]::Expiry;
+[%- endif %]
 
 use super::{
     accounts::Account,
@@ -194,6 +198,10 @@ pub async fn begin(visit: &Visit, id: &str, epoch: i64, auth_time: i64) -> Resul
 }
 
 /// The same with a given end, for a session that continues another.
+[%- if profile == "consumer" %]
+///
+/// The cookie goes when the session ends, not when the browser's last window is closed.
+[%- endif %]
 pub async fn begin_until(
     visit: &Visit,
     id: &str,
@@ -204,6 +212,10 @@ pub async fn begin_until(
     let session = visit.session();
     session.cycle_id().await?;
     session.clear().await;
+[%- if profile == "consumer" %]
+    let end = OffsetDateTime::from_unix_timestamp(expires_at);
+    session.set_expiry(end.ok().map(Expiry::AtDateTime));
+[%- endif %]
     let grant = Grant {
         user_id: id.to_owned(),
         epoch,

@@ -183,12 +183,13 @@ impl App {
         sqlx::query(
             "INSERT INTO auth_sessions (id_hash, handle, user_id, created_at, authenticated_at,
                                         last_seen_at, expires_at, ip, user_agent)
-             SELECT $1, $4, id, $2, $2, $2, $2 + 86400, '', '' FROM auth_users WHERE email = $3",
+             SELECT $1, $4, id, $2, $2, $2, $2 + $5, '', '' FROM auth_users WHERE email = $3",
         )
         .bind(super::store::hash(&id))
         .bind(now)
         .bind(email)
         .bind(tokens::random::<12>())
+        .bind(self.auth.settings().policy.session_absolute)
         .execute(self.auth.db().pool())
         .await
         .expect("a session");

@@ -245,7 +245,7 @@ async fn ses_09_sessions_are_listed_and_end_at_once() {
 
 #[tokio::test]
 async fn ses_09_a_list_opens_nothing() {
-    let app = App::new().await;
+    let app = App::with(&[("AUTH_SESSION_IDLE_SECONDS", "900")]).await;
     let mut ann = app.signed_in_account(ANN).await;
     app.signed_in(ANN).await;
     let list = ann.get("/auth/sessions").await;
@@ -262,7 +262,7 @@ async fn ses_09_a_list_opens_nothing() {
         assert_eq!(status, 404, "{id}");
     }
     assert_eq!(ann.sessions().await.len(), 2);
-    app.sql("UPDATE auth_sessions SET last_seen_at = last_seen_at - 4000").await;
+    app.sql("UPDATE auth_sessions SET last_seen_at = last_seen_at - 901").await;
     assert_eq!(app.signed_in(ANN).await.sessions().await.len(), 1, "ended ones are not listed");
 }
 

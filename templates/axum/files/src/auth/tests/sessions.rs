@@ -105,11 +105,19 @@ async fn ses_05_only_one_exact_cookie_counts() {
 async fn ses_06_idle_sessions_end() {
     let app = App::new().await;
     let mut ann = app.signed_in_account(ANN).await;
-    app.sql("UPDATE auth_sessions SET last_seen_at = last_seen_at - 3590").await;
+    let idle = [% if profile == "strict" %]900[% elif profile == "consumer" %]604_800[% else %]3_600[% endif %];
+    let leave = async |seconds: i64| {
+        sqlx::query("UPDATE auth_sessions SET last_seen_at = last_seen_at - $1")
+            .bind(seconds)
+            .execute(app.auth.db().pool())
+            .await
+            .expect("a row")
+    };
+    leave(idle - 10).await;
     assert!(ann.is_signed_in().await);
-    app.sql("UPDATE auth_sessions SET last_seen_at = last_seen_at - 3590").await;
+    leave(idle - 10).await;
     assert!(ann.is_signed_in().await, "being used keeps it alive");
-    app.sql("UPDATE auth_sessions SET last_seen_at = last_seen_at - 3601").await;
+    leave(idle + 1).await;
     let expired = ann.clone();
     assert!(!ann.is_signed_in().await);
     assert!(!expired.clone().is_signed_in().await, "an expired request does not revive it");
@@ -141,6 +149,52 @@ async fn ses_07_a_session_ends_however_busy() {
     app.sql("UPDATE auth_sessions SET expires_at = last_seen_at").await;
     assert!(!ann.is_signed_in().await);
 }
+
+#[tokio::test]
+async fn ses_07_the_profile_says_how_long() {
+    let app = App::new().await;
+    app.account(ANN).await;
+    let mut ann = app.browser();
+    assert_eq!(ann.login(ANN, PASSWORD).await.status, 200);
+    let life = [% if profile == "strict" %]43_200[% elif profile == "consumer" %]2_592_000[% else %]86_400[% endif %];
+    let end = app.number("SELECT expires_at FROM auth_sessions").await;
+    assert!((end - crate::auth::db::now() - life).abs() <= 2);
+}
+
+/// The `Max-Age` of the session cookie that an answer sets.
+fn max_age(answer: &Answer) -> Option<i64> {
+    let cookies = answer.set_cookies();
+    let cookie = cookies.iter().find(|cookie| cookie.starts_with(SESSION)).expect("a session cookie");
+    assert!(!cookie.to_lowercase().contains("expires="), "{cookie}");
+    let seconds = cookie.split("; ").find_map(|part| part.strip_prefix("Max-Age="))?;
+    Some(seconds.parse().expect("a number"))
+}
+
+#[tokio::test]
+[% if profile == "consumer" -%]
+async fn ses_07_the_cookie_ends_with_the_session() {
+    let app = App::with(&[("AUTH_SESSION_ABSOLUTE_SECONDS", "5000")]).await;
+    app.account(ANN).await;
+    let mut ann = app.browser();
+    let age = max_age(&ann.login(ANN, PASSWORD).await).expect("an age");
+    assert!((age - 5000).abs() <= 2, "{age}");
+    app.sql("UPDATE auth_sessions SET expires_at = expires_at - 1000").await;
+    let age = max_age(&ann.change(PASSWORD, OTHER).await).expect("an age");
+    assert!((age - 4000).abs() <= 2, "what is left: {age}");
+    // The server decides: a browser that keeps the cookie longer is signed out all the same.
+    app.sql("UPDATE auth_sessions SET expires_at = last_seen_at").await;
+    assert!(!ann.is_signed_in().await);
+}
+[%- else -%]
+async fn ses_07_the_cookie_ends_with_the_browser() {
+    let app = App::new().await;
+    app.account(ANN).await;
+    let mut ann = app.browser();
+    assert_eq!(max_age(&ann.login(ANN, PASSWORD).await), None);
+    assert_eq!(max_age(&ann.change(PASSWORD, OTHER).await), None);
+    assert_eq!(max_age(&ann.post("/auth/logout", json!({})).await), Some(0));
+}
+[%- endif %]
 
 #[tokio::test]
 async fn ses_08_logout_ends_it_on_the_server() {

@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::{cell::RefCell, collections::BTreeSet, path::Path};
 
 use super::*;
 use crate::auth::settings::{development_file, Secret};
@@ -147,25 +147,47 @@ fn cfg_03_development_stays_on_this_machine() {
     drop(std::fs::remove_dir_all(folder));
 }
 
-/// The rows of the README's table of numbers: name, default, low, high.
-fn documented() -> Vec<(&'static str, i64, i64, i64)> {
-    let rows = include_str!("../README.md").lines().filter_map(|line| {
+/// The rows of the tables in SETTINGS.md: name, default, bounds or form.
+fn rows() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    include_str!("../SETTINGS.md").lines().filter_map(|line| {
         let cells: Vec<&str> = line.split('|').map(str::trim).collect();
         let [_, name, default, bounds, ..] = cells[..] else { return None };
-        let name = name.strip_prefix('`')?.strip_suffix('`')?;
+        Some((name.strip_prefix('`')?.strip_suffix('`')?, default, bounds))
+    })
+}
+
+/// The rows of the table of numbers: name, default, low, high.
+fn documented() -> Vec<(&'static str, i64, i64, i64)> {
+    let numbers = rows().filter_map(|(name, default, bounds)| {
         let (low, high) = bounds.split_once(" to ")?;
         let number = |text: &str| text.replace(' ', "").parse().ok();
         Some((name, number(default)?, number(low)?, number(high)?))
     });
-    rows.collect()
+    numbers.collect()
 }
 
 #[test]
-fn cfg_04_numbers_have_the_bounds_of_the_readme() {
-    let rows = documented();
+fn cfg_04_the_page_holds_every_setting_once() {
+    let (variables, read) = (variables(), RefCell::new(BTreeSet::new()));
+    let listener = SocketAddr::from(([127, 0, 0, 1], 3000));
+    let lookup = |name: &str| {
+        read.borrow_mut().insert(name.to_owned());
+        variables.get(name).cloned()
+    };
+    assert!(Settings::read(&lookup, listener).is_ok());
+    let read = read.into_inner();
+    assert!(read.len() > 20, "{read:?}");
+    let mut listed: Vec<&str> = rows().map(|(name, ..)| name).collect();
+    listed.sort_unstable();
+    assert_eq!(listed, read.iter().collect::<Vec<_>>());
+}
+
+#[test]
+fn cfg_04_numbers_have_the_bounds_of_the_page() {
+    let numbers = documented();
     let in_code = include_str!("../settings.rs").matches("number(\"AUTH_").count();
-    assert_eq!((rows.len(), in_code), (18, 18));
-    for (name, default, low, high) in rows {
+    assert_eq!(numbers.len(), in_code);
+    for (name, default, low, high) in numbers {
         assert!((low..=high).contains(&default), "{name}");
         for good in [low, default, high] {
             assert_eq!(refusal(&[(name, &good.to_string())]), None, "{name}={good}");
@@ -181,12 +203,52 @@ fn cfg_04_numbers_have_the_bounds_of_the_readme() {
 }
 
 #[test]
-fn cfg_04_the_readme_names_the_defaults() {
+fn cfg_04_the_page_names_the_defaults() {
     let policy = read(&variables()).expect("settings").policy;
     let actual = format!("{policy:?}");
     let defaults: Vec<i64> = documented().into_iter().map(|(_, default, ..)| default).collect();
     let numbers = actual.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok());
     assert_eq!(numbers.collect::<Vec<i64>>(), defaults, "in the order of `Policy`");
+}
+
+/// What `--profile [= profile =]` promises.
+#[test]
+fn cfg_04_the_profile_sets_defaults_and_bounds() {
+    let policy = read(&variables()).expect("settings").policy;
+    let sessions = (policy.session_idle, policy.session_absolute, policy.sessions);
+    let defaults = (sessions, policy.password_min, policy.reauth);
+[%- if profile == "strict" %]
+    assert_eq!(defaults, ((15 * 60, 12 * 3600, 5), 15, 5 * 60));
+    for (name, looser, stricter) in [
+        ("AUTH_SESSION_IDLE_SECONDS", "901", "899"),
+        ("AUTH_SESSION_ABSOLUTE_SECONDS", "43201", "43199"),
+        ("AUTH_SESSIONS_LIMIT", "6", "4"),
+        ("AUTH_PASSWORD_MIN_LIMIT", "14", "16"),
+        ("AUTH_REAUTH_SECONDS", "301", "299"),
+    ] {
+        assert_eq!(refusal(&[(name, looser)]).expect("a refusal").0, name);
+        assert_eq!(refusal(&[(name, stricter)]), None);
+    }
+[%- elif profile == "consumer" %]
+    let day = 24 * 3600;
+    assert_eq!(defaults, ((7 * day, 30 * day, 20), 12, 10 * 60));
+    for (name, looser, stricter) in [
+        ("AUTH_SESSION_ABSOLUTE_SECONDS", "2592001", "86400"),
+        ("AUTH_PASSWORD_MIN_LIMIT", "11", "15"),
+    ] {
+        assert_eq!(refusal(&[(name, looser)]).expect("a refusal").0, name);
+        assert_eq!(refusal(&[(name, stricter)]), None);
+    }
+[%- else %]
+    assert_eq!(defaults, ((3600, 24 * 3600, 20), 15, 10 * 60));
+    for (name, looser, stricter) in [
+        ("AUTH_SESSION_ABSOLUTE_SECONDS", "2592001", "3600"),
+        ("AUTH_PASSWORD_MIN_LIMIT", "14", "16"),
+    ] {
+        assert_eq!(refusal(&[(name, looser)]).expect("a refusal").0, name);
+        assert_eq!(refusal(&[(name, stricter)]), None);
+    }
+[%- endif %]
 }
 
 #[test]
