@@ -186,6 +186,7 @@ pub struct Var {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FileRule {
+    /// A file, or with `/**` at its end every file below a folder.
     pub path: String,
     #[serde(default)]
     pub when: Option<String>,
@@ -443,9 +444,19 @@ impl Pack {
         self.file_rule(path.as_str()).is_some_and(|rule| rule.example)
     }
 
+    /// The first rule that names the file or a folder that it is in.
     #[must_use]
     pub fn file_rule(&self, path: &str) -> Option<&FileRule> {
-        self.manifest.file.iter().find(|rule| rule.path == path)
+        self.manifest.file.iter().find(|rule| rule.names(path))
+    }
+}
+
+impl FileRule {
+    fn names(&self, path: &str) -> bool {
+        match self.path.strip_suffix("**") {
+            Some(folder) => folder.ends_with('/') && path.starts_with(folder),
+            None => self.path == path,
+        }
     }
 }
 
@@ -474,3 +485,6 @@ fn collect(dir: &'static Dir<'static>, root: &Dir<'static>, out: &mut Vec<(Strin
     }
     dir.dirs().try_for_each(|sub| collect(sub, root, out))
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,7 @@ mod common;
 mod broken;
 mod instances;
 mod matrix;
+mod pages;
 mod readme;
 mod served;
 mod steps;

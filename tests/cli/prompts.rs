@@ -12,6 +12,18 @@ fn terminal(dir: &Path, args: &[&str]) -> PtySession {
     spawn_command(command, Some(10_000)).unwrap()
 }
 
+const QUESTIONS: [&str; 2] = ["Where are accounts stored?", "What do people or clients talk to?"];
+
+/// Takes what the pack's questions propose, up to the first one about the patch.
+fn accept_proposals(terminal: &mut PtySession) {
+    for question in QUESTIONS {
+        terminal.exp_string(question).unwrap();
+        terminal.send("\r").unwrap();
+        terminal.flush().unwrap();
+    }
+    terminal.exp_string("Show the patch?").unwrap();
+}
+
 fn code(session: &PtySession) -> i32 {
     match session.process().wait().unwrap() {
         WaitStatus::Exited(_, code) => code,
@@ -25,7 +37,7 @@ fn the_patch_is_shown_on_request_and_no_means_no() {
     let before = tree(&project.dir);
     let mut terminal = terminal(&project.dir, &["add"]);
     terminal.exp_string("found").unwrap();
-    terminal.exp_string("Show the patch?").unwrap();
+    accept_proposals(&mut terminal);
     terminal.send("y").unwrap();
     terminal.flush().unwrap();
     terminal.exp_string("+++ b/src/main.rs").unwrap();
@@ -42,7 +54,7 @@ fn ctrl_c_at_a_question_gives_the_cursor_back() {
     let project = fixture("plain");
     let before = tree(&project.dir);
     let mut terminal = terminal(&project.dir, &["add"]);
-    terminal.exp_string("Show the patch?").unwrap();
+    accept_proposals(&mut terminal);
     terminal.send("\x03").unwrap();
     terminal.flush().unwrap();
     terminal.exp_string("\x1b[?25h").unwrap();
@@ -54,7 +66,7 @@ fn ctrl_c_at_a_question_gives_the_cursor_back() {
 fn yes_applies_and_says_how_to_repeat_it() {
     let project = fixture("plain");
     let mut terminal = terminal(&project.dir, &["add", "--no-check"]);
-    terminal.exp_string("Show the patch?").unwrap();
+    accept_proposals(&mut terminal);
     terminal.send("n").unwrap();
     terminal.flush().unwrap();
     terminal.exp_string("without a check?").unwrap();

@@ -175,12 +175,19 @@ pub async fn verify(
     Extension(visit): Extension<Visit>,
     Input(form): Input<Verify>,
 ) -> Result<Response, Problem> {
+    let signed_in = confirm(&visit, form).await?;
+    let body = json!({ "status": "verified", "signed_in": signed_in });
+    Ok(Json(body).into_response())
+}
+
+/// Returns whether it signed in.
+pub async fn confirm(visit: &Visit, form: Verify) -> Result<bool, Problem> {
     let auth = visit.auth();
-    let owner = usable(&visit, Purpose::Verify, &form.token).await?;
-    let registering_browser = is_registering_browser(&visit, &owner);
+    let owner = usable(visit, Purpose::Verify, &form.token).await?;
+    let registering_browser = is_registering_browser(visit, &owner);
     if !registering_browser {
         let password = form.password.ok_or(Problem::password_required())?;
-        sign_in::prove(&visit, &owner.email, &Password::new(&password)?).await?;
+        sign_in::prove(visit, &owner.email, &Password::new(&password)?).await?;
     }
     let mut tx = auth.db().write().await?;
     let user_id = tokens::consume(&mut tx, Purpose::Verify, &form.token).await?;
@@ -194,18 +201,17 @@ pub async fn verify(
     .fetch_one(&mut *tx)
     .await?;
     tokens::void_all(&mut tx, &user_id).await?;
-    audit::record(&mut tx, &visit, Event::success("email_verified").of(Some(&user_id))).await?;
+    audit::record(&mut tx, visit, Event::success("email_verified").of(Some(&user_id))).await?;
     tx.commit().await?;
 
     let signed_in = registering_browser && !visit.carries_session();
     if signed_in {
-        sign_in::begin(&visit, &user_id, epoch, created_at).await?;
+        sign_in::begin(visit, &user_id, epoch, created_at).await?;
     }
-    let body = json!({ "status": "verified", "signed_in": signed_in });
-    Ok(Json(body).into_response())
+    Ok(signed_in)
 }
 
-fn is_registering_browser(visit: &Visit, owner: &Owner) -> bool {
+pub fn is_registering_browser(visit: &Visit, owner: &Owner) -> bool {
     visit.browser().map(tokens::hash) == owner.browser_hash && owner.browser_hash.is_some()
 }
 

@@ -85,7 +85,7 @@ pub async fn show(
 
 /// The token proves the new mailbox, the session that it is the account's user who asked: a
 /// mistyped address does not give the account away. Nobody else learns whose the token is.
-async fn usable(visit: &Visit, user: &User, token: &str) -> Result<String, Problem> {
+pub async fn usable(visit: &Visit, user: &User, token: &str) -> Result<String, Problem> {
     let owner = accounts::usable(visit, Purpose::EmailChange, token).await?;
     let new_email = owner.new_email.filter(|_| owner.user_id == user.id);
     new_email.ok_or(Problem::token_invalid())

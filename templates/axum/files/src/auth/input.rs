@@ -14,7 +14,7 @@ use super::problem::Problem;
 /// More than any form of this module needs; bounds memory before anything is parsed.
 const MAX_BODY: usize = 64 * 1024;
 /// A body that trickles in for longer is given up.
-const READ_TIMEOUT: Duration = Duration::from_secs(15);
+pub const READ_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A JSON object read into `T`. No error repeats what was sent (ASVS 15.3.1).
 pub struct Input<T>(pub T);

@@ -176,10 +176,20 @@ impl Letter {
 
     /// Holds no link with a token: whoever asked may be a stranger.
     pub fn already_registered(settings: &Settings, to: &str) -> Self {
+[%- if ui == 'pages' %]
+        let text = format!(
+            "Somebody, perhaps you, tried to sign up with this address. It has an account \
+             already; nothing was changed.\n\nIf it was you and the password is lost, ask \
+             for a new one:\n\n{}/auth/password/forgot\n",
+            settings.base_url
+        );
+        Self::new(settings, to, "you have an account", text)
+[%- else %]
         let text = "Somebody, perhaps you, tried to sign up with this address. It has an account \
                     already; nothing was changed.\n\nIf it was you and the password is lost, ask \
                     for a new one on the sign-in page.\n";
         Self::new(settings, to, "you have an account", text.to_owned())
+[%- endif %]
     }
 
     pub fn reset(settings: &Settings, to: &str, token: &str) -> Self {
@@ -205,7 +215,12 @@ impl Letter {
     pub fn notice(settings: &Settings, to: &str, what: &str, at: &str, ip: &str) -> Self {
         let text = format!(
             "{what}\n\nTime: {at}\nAddress: {ip}\n\n\
+[%- if ui == 'pages' %]
+             If this was not you, ask for a new password:\n\n{}/auth/password/forgot\n",
+            settings.base_url
+[%- else %]
              If this was not you, ask for a new password on the sign-in page.\n"
+[%- endif %]
         );
         Self::new(settings, to, "security notice", text)
     }

@@ -28,6 +28,9 @@ mod email_change;
 mod input;
 mod mail;
 mod operator;
+[%- if ui == 'pages' %]
+mod pages;
+[%- endif %]
 mod password;
 mod passwords;
 mod personal;
@@ -48,7 +51,7 @@ mod tests;
 use std::{net::SocketAddr, process, sync::Arc};
 
 use axum::{
-    Router, extract::connect_info::IntoMakeServiceWithConnectInfo, middleware::from_fn_with_state,
+    Router, extract::connect_info::IntoMakeServiceWithConnectInfo, [% if ui == 'pages' %]middleware::{from_fn, from_fn_with_state},[% else %]middleware::from_fn_with_state,[% endif %]
 };
 use tokio::net::TcpListener;
 use [= import.tower_sessions =]::{SessionManagerLayer, cookie::SameSite};
@@ -145,6 +148,9 @@ impl Auth {
             .with_path("/");
         // The last layer is the outermost: it sees a request first.
         app.merge(routes::router())
+[%- if ui == 'pages' %]
+            .layer(from_fn(pages::present))
+[%- endif %]
             .layer(from_fn_with_state(self.clone(), visit::enter))
             .layer(sessions)
             .layer(from_fn_with_state(self.clone(), cookies::strict))

@@ -66,6 +66,20 @@ impl Problem {
     pub(super) fn is_not_signed_in(&self) -> bool {
         self.code == Self::not_signed_in().code
     }
+[%- if ui == 'pages' %]
+
+    pub(super) fn code(&self) -> &'static str {
+        self.code
+    }
+
+    pub(super) fn title(&self) -> &'static str {
+        self.title
+    }
+
+    pub(super) fn retry_after(&self) -> Option<i64> {
+        self.retry_after
+    }
+[%- endif %]
 }
 
 impl IntoResponse for Problem {
@@ -86,6 +100,10 @@ impl IntoResponse for Problem {
             let seconds = HeaderValue::from(seconds);
             response.headers_mut().insert(header::RETRY_AFTER, seconds);
         }
+[%- if ui == 'pages' %]
+        // For `pages::present`, which tells people in words.
+        response.extensions_mut().insert(self);
+[%- endif %]
         response
     }
 }

@@ -3,17 +3,23 @@
 use axum::{
     Extension, Router,
     extract::Request,
-    http::{HeaderName, HeaderValue, header},
+    http::{HeaderMap, HeaderName, HeaderValue, header},
     middleware::{Next, from_fn},
     response::{IntoResponse, Response},
     routing::{delete, get, post},
 };
 
+[% if ui == 'pages' -%]
+use super::{
+    accounts, email_change, pages::Both, password, personal, sessions, sign_in, visit::Visit,
+};
+[%- else -%]
 use super::{accounts, email_change, password, personal, sessions, sign_in, visit::Visit};
+[%- endif %]
 
 /// `openapi.yaml` describes these; a test compares the two.
 pub fn router() -> Router {
-    Router::new()
+    [% if ui == 'pages' %]Both[% else %]Router[% endif %]::new()
         .route("/auth/register", post(accounts::register))
         .route("/auth/verify", get(accounts::show_verify).post(accounts::verify))
         .route("/auth/verify/resend", post(accounts::resend))
@@ -31,6 +37,9 @@ pub fn router() -> Router {
         .route("/auth/sessions/revoke-others", post(sessions::revoke_others))
         .route("/auth/export", get(personal::export))
         .route("/auth/account", delete(personal::delete))
+[%- if ui == 'pages' %]
+        .into_router()
+[%- endif %]
         .route_layer(from_fn(harden))
 }
 
@@ -52,20 +61,28 @@ const HEADERS: [(HeaderName, &str); 8] = [
     (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains"),
 ];
 
-/// Middleware of every `/auth` route: refuses cross-site requests, sets the headers. Browsers
-/// ignore HSTS on plain http, so development needs no exception.
+/// Middleware of every `/auth` route: refuses cross-site requests, sets the headers.
 async fn harden(Extension(visit): Extension<Visit>, request: Request, next: Next) -> Response {
     let allowed = visit.refuse_foreign(request.method(), request.headers()).await;
     let mut response = match allowed {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
-    let headers = response.headers_mut();
-    for (name, value) in HEADERS {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
+    protect(response.headers_mut());
     if let Ok(id) = HeaderValue::from_str(visit.request_id()) {
-        headers.insert(REQUEST_ID, id);
+        response.headers_mut().insert(REQUEST_ID, id);
     }
     response
+}
+
+/// Sets the headers of an answer[% if ui == 'pages' %]; a page keeps the policy that it brings[% endif %]. Browsers ignore HSTS on plain http,
+/// so development needs no exception.
+pub fn protect(headers: &mut HeaderMap) {
+    for (name, value) in HEADERS {
+[%- if ui == 'pages' %]
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+[%- else %]
+        headers.insert(name, HeaderValue::from_static(value));
+[%- endif %]
+    }
 }

@@ -23,7 +23,7 @@ use [= import.lettre =]::message::Mailbox;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 [% endif -%]
 
-use super::{cookies::Cookies, passwords::Cost, tokens};
+use super::{cookies::Cookies, [% if ui == 'pages' %]pages, [% endif %]passwords::Cost, tokens};
 
 /// Everything the module can be told.
 pub struct Settings {
@@ -36,6 +36,10 @@ pub struct Settings {
     pub(super) mail_from: Mailbox,
     pub(super) trusted_proxies: Vec<IpNet>,
     pub(super) cookies: Cookies,
+[%- if ui == 'pages' %]
+    /// Where somebody goes after signing in.
+    pub(super) home_path: String,
+[%- endif %]
     pub(super) policy: Policy,
     pub(super) cost: Cost,
 }
@@ -188,6 +192,9 @@ impl Settings {
             mail_from: mail_from(var, mode.mail_from)?,
             trusted_proxies: trusted_proxies(var)?,
             cookies: Cookies::new(mode.development),
+[%- if ui == 'pages' %]
+            home_path: home_path(var)?,
+[%- endif %]
             policy: Policy::read(var)?,
             cost: Cost::STANDARD,
         })
@@ -459,6 +466,18 @@ fn mail_from(var: Lookup<'_>, default: Option<&str>) -> Result<Mailbox, StartErr
         .map_err(|_| wrong("AUTH_MAIL_FROM", "is not a mail address", FIX))
 }
 
+[% if ui == 'pages' -%]
+fn home_path(var: Lookup<'_>) -> Result<String, StartError> {
+    let path = var("AUTH_HOME_PATH").unwrap_or_else(|| pages::HOME.to_owned());
+    if pages::is_local_path(&path) {
+        Ok(path)
+    } else {
+        let why = "is not the path of a page here";
+        Err(wrong("AUTH_HOME_PATH", why, "Set it to a path without a host: AUTH_HOME_PATH=/dashboard"))
+    }
+}
+
+[% endif -%]
 fn trusted_proxies(var: Lookup<'_>) -> Result<Vec<IpNet>, StartError> {
     const FIX: &str = "List addresses or networks: AUTH_TRUSTED_PROXIES=10.0.0.5,fd00::/64";
     var("AUTH_TRUSTED_PROXIES")

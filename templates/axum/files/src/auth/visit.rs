@@ -17,7 +17,7 @@ use axum::{
 use [= import.ipnet =]::IpNet;
 use [= import.tower_sessions =]::Session;
 
-use super::{Auth, audit, cookies, csrf, problem::Problem, tokens, user::User};
+use super::{Auth, audit, cookies, csrf, [% if ui == 'pages' %]pages, [% endif %]problem::Problem, tokens, user::User};
 
 /// Longer user agents are cut in the session list and the audit trail.
 const MAX_AGENT: usize = 256;
@@ -121,7 +121,13 @@ impl Visit {
     pub async fn refuse_foreign(&self, method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
         let origin = &self.auth().settings().base_url;
         let carries_cookie = self.0.carries_session || self.0.browser.is_some();
+[%- if ui == 'pages' %]
+        // A form is a browser's: it says where it comes from, cookie or not.
+        let must_tell = carries_cookie || pages::is_form(headers);
+        match csrf::check(method, headers, origin, must_tell) {
+[%- else %]
         match csrf::check(method, headers, origin, carries_cookie) {
+[%- endif %]
             Ok(()) => Ok(()),
             Err(reason) => {
                 audit::refusal(self, "csrf_refused", reason).await;

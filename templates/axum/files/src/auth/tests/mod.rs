@@ -10,6 +10,9 @@ mod boundary;
 mod database;
 mod instances;
 mod logins;
+[%- if ui == 'pages' %]
+mod pages;
+[%- endif %]
 mod passwords;
 mod self_service;
 mod sessions;

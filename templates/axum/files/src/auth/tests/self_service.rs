@@ -148,6 +148,10 @@ async fn eml_05_a_change_token_serves_one_purpose_and_expires() {
     assert_eq!(ann.confirm_email(&link).await.status, 200);
     assert_eq!(ann.confirm_email(&link).await.code(), "token_invalid", "once");
     assert_eq!(app.browser().reset(&reset, OTHER).await.code(), "token_invalid", "older links are void");
+    ann.change_email(ANN).await;
+    let link = app.last_mail(ANN).await.token().expect("a link");
+    assert_eq!(ann.confirm_email(&link).await.status, 200);
+    assert_eq!(app.browser().reset(&reset, OTHER).await.code(), "token_invalid", "for good");
 }
 
 #[tokio::test]

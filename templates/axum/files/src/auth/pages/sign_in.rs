@@ -1,0 +1,117 @@
+//! Signing in and out.
+
+use axum::{
+    Extension,
+    extract::{Query, rejection::QueryRejection},
+    response::Response,
+};
+use [= import.maud =]::html;
+
+use super::{
+    form::{Field, Form, Kind, Posted, Refused},
+    layout::Page,
+    next::{Said, is_local_path, see, see_after},
+};
+use crate::auth::{MaybeUser, User, problem::Problem, sign_in, visit::Visit};
+
+const LOGIN: &[Field] = &[
+    Field { name: "email", label: "E-mail address", kind: Kind::Email },
+    Field { name: "password", label: "Password", kind: Kind::Password },
+];
+
+pub async fn show_login(
+    Extension(visit): Extension<Visit>,
+    MaybeUser(user): MaybeUser,
+    query: Result<Query<Said>, QueryRejection>,
+) -> Response {
+    let said = Said::of(query);
+    match user {
+        Some(_) => see(target(&visit, &said.next)),
+        None => login_page(&visit, "", &said, None),
+    }
+}
+
+pub async fn login(Extension(visit): Extension<Visit>, posted: Posted) -> Response {
+    let action = |input| sign_in::login(Extension(visit.clone()), input);
+    let next = posted.get("next");
+    match posted.to(LOGIN, action).await {
+        Ok(answer) => see_after(&answer, target(&visit, next)),
+        Err(refused) => {
+            let said = Said { next: next.to_owned(), ..Said::default() };
+            login_page(&visit, posted.get("email"), &said, Some(refused))
+        }
+    }
+}
+
+fn target<'a>(visit: &'a Visit, next: &'a str) -> &'a str {
+    if is_local_path(next) { next } else { &visit.auth().settings().home_path }
+}
+
+fn login_page(visit: &Visit, email: &str, said: &Said, refused: Option<Refused>) -> Response {
+    let unverified =
+        refused.as_ref().is_some_and(|refused| refused.is(&Problem::email_unverified()));
+    let page = Page::new(visit, "Sign in").notice(said).refused(refused, LOGIN);
+    let next = said.hidden();
+    let form =
+        Form { email, hidden: next.as_slice(), ..Form::new("/auth/login", LOGIN, "Sign in") };
+    let content = html! {
+        (page.form(&form))
+        ul.links {
+            @if unverified { li { a href="/auth/verify/resend" { "Send the confirmation again" } } }
+            li { a href="/auth/password/forgot" { "Forgot your password?" } }
+            li { "New here? " a href="/auth/register" { "Create an account" } }
+        }
+    };
+    page.show(content)
+}
+
+pub async fn logout(Extension(visit): Extension<Visit>) -> Result<Response, Problem> {
+    let answer = sign_in::logout(Extension(visit)).await?;
+    Ok(see_after(&answer, "/auth/login?done=signed-out"))
+}
+
+const REAUTH: &[Field] = &[Field { name: "password", label: "Password", kind: Kind::Password }];
+
+pub async fn show_reauth(
+    Extension(visit): Extension<Visit>,
+    user: User,
+    query: Result<Query<Said>, QueryRejection>,
+) -> Response {
+    reauth_page(&visit, &user, &Said::of(query), None)
+}
+
+pub async fn reauth(
+    Extension(visit): Extension<Visit>,
+    user: User,
+    posted: Posted,
+) -> Result<Response, Problem> {
+    let action = |input| sign_in::reauth(Extension(visit.clone()), user.clone(), input);
+    let next = posted.get("next");
+    match posted.to(REAUTH, action).await {
+        Ok(answer) => Ok(see_after(&answer, target(&visit, next))),
+        Err(refused) if refused.is(&Problem::not_signed_in()) => Err(Problem::not_signed_in()),
+        Err(refused) => {
+            let said = Said { next: next.to_owned(), ..Said::default() };
+            Ok(reauth_page(&visit, &user, &said, Some(refused)))
+        }
+    }
+}
+
+fn reauth_page(visit: &Visit, user: &User, said: &Said, refused: Option<Refused>) -> Response {
+    let page = Page::new(visit, "Enter your password again")
+        .of(user, "")
+        .notice(said)
+        .refused(refused, REAUTH);
+    let next = said.hidden();
+    let form = Form {
+        email: &user.email,
+        hidden: next.as_slice(),
+        ..Form::new("/auth/reauth", REAUTH, "Continue")
+    };
+    let content = html! {
+        p { "What you want to do concerns your account’s security, and you signed in a while ago." }
+        (page.form(&form))
+        p.links { a href="/auth/account" { "Back to the account" } }
+    };
+    page.show(content)
+}

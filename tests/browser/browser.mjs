@@ -1,0 +1,63 @@
+// Chromium as the system has it, and the mail that the app wrote.
+import fs from "node:fs";
+import path from "node:path";
+import { chromium } from "playwright-core";
+
+const FLAGS = [
+  "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+  "--disable-background-networking", "--disable-component-update", "--disable-sync",
+];
+
+/** With a profile folder of its own, removed at the end. */
+export function launch() {
+  const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+  return chromium.launch({ executablePath, args: FLAGS });
+}
+
+/** A person without scripts. What was blocked or failed to load is collected. */
+export async function person(browser, options = {}) {
+  const context = await browser.newContext({ javaScriptEnabled: false, ...options });
+  context.setDefaultTimeout(20_000);
+  const page = await context.newPage();
+  page.complaints = [];
+  page.on("console", (message) => {
+    // A browser says so of every answer with an error status, which is what some steps are about.
+    const isStatus = message.text().startsWith("Failed to load resource: the server responded with");
+    const isCleared = message.text().startsWith("Clear-Site-Data header");
+    if (!isStatus && !isCleared) page.complaints.push(message.text());
+  });
+  page.on("request", (request) => {
+    if (new URL(request.url()).origin !== new URL(process.env.BASE_URL).origin) page.complaints.push(request.url());
+  });
+  return page;
+}
+
+export class Mailbox {
+  constructor(folder) {
+    this.folder = folder;
+    this.seen = new Set();
+  }
+
+  /** The next mail to an address that was not read yet; others stay for later. */
+  async next(to, subject) {
+    for (let tries = 0; tries < 100; tries += 1) {
+      const names = fs.readdirSync(this.folder).filter((name) => name.endsWith(".eml") && !this.seen.has(name));
+      for (const name of names.sort()) {
+        const raw = fs.readFileSync(path.join(this.folder, name), "utf8");
+        const text = raw.replaceAll("=\r\n", "").replaceAll("=3D", "=");
+        if (text.includes(`To: ${to}\r\n`) && text.includes(subject)) {
+          this.seen.add(name);
+          return text;
+        }
+      }
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    throw new Error(`no mail to ${to} about ${subject}`);
+  }
+
+  async link(to, subject) {
+    const link = /^https?:\S+\?token=\S+/m.exec(await this.next(to, subject));
+    if (!link) throw new Error(`no link in the mail to ${to}`);
+    return link[0];
+  }
+}
