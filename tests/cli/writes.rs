@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::symlink, process::Command};
 
-use crate::common::{BY_HAND, SERVED, empty, fixture, must, planned, run, tree};
+use crate::common::{BY_HAND, SERVED, empty, fixture, must, planned, read, replace, run, tree};
 
 #[test]
 fn a_dry_run_writes_nothing_and_its_patch_is_what_add_writes() {
@@ -38,12 +38,31 @@ fn other_bytes_stay() {
     let (project, before) = (fixture("mixed"), fixture("mixed"));
     run(&project.dir, &["add", "--yes", "--no-check"]).exits(0);
     for path in ["src/main.rs", "Cargo.toml", ".gitignore"] {
-        let (old, new) = (crate::common::read(&before.dir, path), crate::common::read(&project.dir, path));
+        let (old, new) = (read(&before.dir, path), read(&project.dir, path));
         let now: Vec<&str> = new.split_inclusive('\n').collect();
         let lost: Vec<&str> = old.split_inclusive('\n').filter(|line| !now.contains(line)).collect();
         let features = lost.iter().all(|line| line.contains("features") || line.contains("\"sync\""));
         assert!(lost.len() <= 3 && (path == "Cargo.toml" && features || lost.is_empty()), "{path}: {lost:?}");
     }
+}
+
+#[test]
+fn what_only_the_owner_knows_is_left_to_them_and_does_nothing_until_then() {
+    let project = fixture("plain");
+    let done = run(&project.dir, &["add", "--also", "agents,codeowners,ci", "--yes", "--no-check", "--json"]);
+    let done = done.exits(0).json();
+    let steps: Vec<&str> = done["manual"].as_array().unwrap().iter().filter_map(|step| step["at"].as_str()).collect();
+    assert_eq!(steps, [".github/workflows/authwright.yml", ".github/CODEOWNERS"]);
+    let owners = read(&project.dir, ".github/CODEOWNERS");
+    assert!(owners.contains("src/auth/") && owners.lines().all(|line| line.starts_with('#')), "{owners}");
+    assert!(read(&project.dir, ".github/workflows/authwright.yml").contains("AUTHWRIGHT_GIT: \"\""));
+
+    // The owner fills it in, and a later `add` leaves that alone.
+    replace(&project.dir, ".github/CODEOWNERS", "# /src/auth/ @OWNER", "/src/auth/ @acme/security");
+    let owners = read(&project.dir, ".github/CODEOWNERS");
+    run(&project.dir, &["verify"]).exits(0);
+    run(&project.dir, &["add", "--profile", "strict", "--yes", "--no-check"]).exits(0);
+    assert_eq!(read(&project.dir, ".github/CODEOWNERS"), owners);
 }
 
 #[test]
@@ -85,7 +104,7 @@ fn links_are_not_followed_out_of_the_project() {
 #[test]
 fn a_terminal_is_not_controlled_by_names() {
     let project = fixture("plain");
-    crate::common::replace(&project.dir, "Cargo.toml", "axum = \"0.8\"", "axum = \"0.8\" # \u{1b}[2J\u{7}");
+    replace(&project.dir, "Cargo.toml", "axum = \"0.8\"", "axum = \"0.8\" # \u{1b}[2J\u{7}");
     for args in [&["detect"][..], &["add", "--dry-run"]] {
         let run = run(&project.dir, args);
         assert!(!format!("{}{}", run.out, run.err).contains(['\u{1b}', '\u{7}']), "{args:?}");
