@@ -7,8 +7,9 @@ use super::{
     choose::{self, Answers, Given},
     detect::app_tree,
     edit::{Made, Outcome, Splice, splice, unsplice},
+    facts,
     lock::Lock,
-    pack::{Language, Pack},
+    pack::{Dependency, Language, Pack},
     plan::{self, Input, Workspace},
     project::{Plan, RelPath, Step, Text, Tree},
     undo::undo,
@@ -96,6 +97,15 @@ pub fn small_app() -> App {
     let main = "use web::serve;\n\nfn main() {\n    let app = app();\n    serve(app);\n}\n";
     let tree = tree(&[("Cargo.toml", manifest), ("src/main.rs", main), (".gitignore", "/target\n")]);
     App { pack: small(), tree, folder: String::new(), workspace: Workspace::default() }
+}
+
+/// The libraries that the default answers need.
+pub fn libraries() -> Vec<Dependency> {
+    let (pack, tree, workspace) = (axum(), Tree::default(), Workspace::default());
+    let answers = Answers::new(&pack, &Given::default()).unwrap();
+    let at = BTreeMap::new();
+    let input = Input { pack: &pack, answers: &answers, tree: &tree, folder: "", workspace: &workspace, at: &at };
+    plan::wanted(&pack, &facts::of_answers(&input)).unwrap()
 }
 
 pub fn rust() -> Language {

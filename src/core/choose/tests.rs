@@ -24,6 +24,7 @@ fn pack() -> Pack {
         multiple = true
         choice = [{ value = 'ci', summary = '' }, { value = 'agents', summary = '' }]";
     let options: BTreeMap<String, Vec<PackOption>> = toml::from_str(options).unwrap();
+    pack.manifest.option.retain(|option| option.id != "also");
     pack.manifest.option.extend(options.into_values().flatten());
     pack
 }
