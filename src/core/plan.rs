@@ -413,7 +413,7 @@ impl Work {
 }
 
 /// The libraries that are needed; entries of one name count together.
-fn wanted(pack: &Pack, facts: &Facts) -> Result<Vec<Dependency>> {
+pub(super) fn wanted(pack: &Pack, facts: &Facts) -> Result<Vec<Dependency>> {
     let mut wanted: Vec<Dependency> = vec![];
     for dependency in &pack.manifest.dependency {
         if !render::holds(dependency.when.as_deref(), facts)? {

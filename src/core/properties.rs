@@ -15,7 +15,7 @@ use super::{
     patch::{self, tests::apply},
     problem::Problem,
     project::{Change, Plan, Text, Tree},
-    testing::{App, FIXTURES, axum, edited, fixture, path, rust, small_app},
+    testing::{App, FIXTURES, edited, fixture, libraries, path, rust, small_app},
     undo::undo,
 };
 
@@ -231,7 +231,7 @@ proptest! {
     /// However a manifest is written, it gets what it lacks, once, and can be read afterwards.
     #[test]
     fn manifests_get_what_they_lack(text in manifest()) {
-        let wanted = axum().manifest.dependency;
+        let wanted = libraries();
         let toml = Toml::parse(&text).unwrap();
         let (after, made) = edited(&text, cargo_toml::add(&toml, None, &wanted, "Cargo.toml").unwrap());
         let now = Toml::parse(&after);

@@ -8,7 +8,7 @@ use super::{
     detect::app_tree,
     edit::{Made, Outcome, Splice, splice, unsplice},
     lock::Lock,
-    pack::{Language, Pack},
+    pack::{Dependency, Language, Pack},
     plan::{self, Input, Workspace},
     project::{Plan, RelPath, Step, Text, Tree},
     undo::undo,
@@ -41,6 +41,13 @@ pub fn tree(files: &[(&str, &str)]) -> Tree {
 
 pub fn axum() -> Pack {
     Pack::all().unwrap().into_iter().find(|pack| pack.manifest.id == "axum").unwrap()
+}
+
+/// The libraries that the axum pack needs with its default answers.
+pub fn libraries() -> Vec<Dependency> {
+    let pack = axum();
+    let defaults = pack.manifest.option.iter().map(|option| (option.id.clone(), option.default.clone().into()));
+    plan::wanted(&pack, &defaults.collect()).unwrap()
 }
 
 /// The pack in `testing/small.toml`. Its files mention what must not be taken for the user's.

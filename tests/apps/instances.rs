@@ -1,4 +1,4 @@
-//! Two processes of a generated app on one PostgreSQL: what ends on one is over on the other.
+//! Two processes of a generated app on one `PostgreSQL`: what ends on one is over on the other.
 
 use std::{
     fs,
@@ -45,7 +45,7 @@ fn free_port() -> u16 {
 fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let started = Instant::now();
     while !holds() {
-        assert!(started.elapsed() < Duration::from_secs(60), "{what}");
+        assert!(started.elapsed() < Duration::from_mins(1), "{what}");
         sleep(Duration::from_millis(50));
     }
 }
@@ -56,7 +56,8 @@ fn programs() -> PathBuf {
     let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut all: Vec<PathBuf> = std::env::split_paths(&path).collect();
     all.extend(debian.map(|entry| entry.path().join("bin")));
-    all.into_iter().find(|folder| folder.join("initdb").exists()).expect("PostgreSQL is installed (tools/install)")
+    let there = all.into_iter().find(|folder| folder.join("initdb").exists());
+    there.unwrap_or_else(|| panic!("PostgreSQL is not installed; tools/install does it"))
 }
 
 /// A database server in the folder, and the URL of its database.
@@ -88,7 +89,7 @@ struct Answer {
 impl Answer {
     /// The session cookie that it sets.
     fn session(&self) -> String {
-        let (_, rest) = self.text.split_once("auth-dev-session=").expect("a session");
+        let (_, rest) = self.text.split_once("auth-dev-session=").unwrap();
         rest.split(';').next().unwrap().to_owned()
     }
 }
@@ -145,7 +146,7 @@ impl App {
         .unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();
-        let status = text.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+        let status = text.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("{text}"));
         Answer { status, text }
     }
 

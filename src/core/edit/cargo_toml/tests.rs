@@ -226,8 +226,7 @@ fn versions() {
 
 #[test]
 fn the_pack_adds_nothing_twice() {
-    let pack = crate::core::testing::axum();
-    let all = pack.manifest.dependency;
+    let all = crate::core::testing::libraries();
     let before = "[package]\nname = \"x\"\n";
     let (now, _) = edited(before, add(&Toml::parse(before).unwrap(), None, &all, "Cargo.toml").unwrap());
     let again = add(&Toml::parse(&now).unwrap(), None, &all, "Cargo.toml").unwrap();
