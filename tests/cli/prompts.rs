@@ -12,7 +12,12 @@ fn terminal(dir: &Path, args: &[&str]) -> PtySession {
     spawn_command(command, Some(10_000)).unwrap()
 }
 
-const QUESTIONS: [&str; 2] = ["Where are accounts stored?", "What do people or clients talk to?"];
+const QUESTIONS: [&str; 4] = [
+    "Where are accounts stored?",
+    "What do people or clients talk to?",
+    "How long do sessions live, and how long are passwords?",
+    "What else should be written?",
+];
 
 /// Takes what the pack's questions propose, up to the first one about the patch.
 fn accept_proposals(terminal: &mut PtySession) {
@@ -72,7 +77,9 @@ fn yes_applies_and_says_how_to_repeat_it() {
     terminal.exp_string("without a check?").unwrap();
     terminal.send("y").unwrap();
     terminal.flush().unwrap();
-    terminal.exp_string("authwright add --with password --db sqlite --ui api --no-check --yes").unwrap();
+    terminal
+        .exp_string("authwright add --with password --db sqlite --profile standard --ui api --no-check --yes")
+        .unwrap();
     assert_eq!(code(&terminal), 0);
     assert!(project.dir.join("src/auth/mod.rs").exists());
 }
