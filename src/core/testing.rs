@@ -7,7 +7,6 @@ use super::{
     choose::{self, Answers, Given},
     detect::app_tree,
     edit::{Made, Outcome, Splice, splice, unsplice},
-    facts,
     lock::Lock,
     pack::{Dependency, Language, Pack},
     plan::{self, Input, Workspace},
@@ -42,6 +41,13 @@ pub fn tree(files: &[(&str, &str)]) -> Tree {
 
 pub fn axum() -> Pack {
     Pack::all().unwrap().into_iter().find(|pack| pack.manifest.id == "axum").unwrap()
+}
+
+/// The libraries that the axum pack needs with its default answers.
+pub fn libraries() -> Vec<Dependency> {
+    let pack = axum();
+    let defaults = pack.manifest.option.iter().map(|option| (option.id.clone(), option.default.clone().into()));
+    plan::wanted(&pack, &defaults.collect()).unwrap()
 }
 
 /// The pack in `testing/small.toml`. Its files mention what must not be taken for the user's.
@@ -97,15 +103,6 @@ pub fn small_app() -> App {
     let main = "use web::serve;\n\nfn main() {\n    let app = app();\n    serve(app);\n}\n";
     let tree = tree(&[("Cargo.toml", manifest), ("src/main.rs", main), (".gitignore", "/target\n")]);
     App { pack: small(), tree, folder: String::new(), workspace: Workspace::default() }
-}
-
-/// The libraries that the default answers need.
-pub fn libraries() -> Vec<Dependency> {
-    let (pack, tree, workspace) = (axum(), Tree::default(), Workspace::default());
-    let answers = Answers::new(&pack, &Given::default()).unwrap();
-    let at = BTreeMap::new();
-    let input = Input { pack: &pack, answers: &answers, tree: &tree, folder: "", workspace: &workspace, at: &at };
-    plan::wanted(&pack, &facts::of_answers(&input)).unwrap()
 }
 
 pub fn rust() -> Language {

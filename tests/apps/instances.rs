@@ -56,8 +56,8 @@ fn programs() -> PathBuf {
     let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut all: Vec<PathBuf> = std::env::split_paths(&path).collect();
     all.extend(debian.map(|entry| entry.path().join("bin")));
-    // tools/install brings them.
-    all.into_iter().find(|folder| folder.join("initdb").exists()).unwrap()
+    let there = all.into_iter().find(|folder| folder.join("initdb").exists());
+    there.unwrap_or_else(|| panic!("PostgreSQL is not installed; tools/install does it"))
 }
 
 /// A database server in the folder, and the URL of its database.
@@ -146,7 +146,7 @@ impl App {
         .unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();
-        let status = text.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap();
+        let status = text.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("{text}"));
         Answer { status, text }
     }
 

@@ -19,12 +19,11 @@ fn pack() -> Pack {
         fixed = 'what is cached would be lost'
 
         [[option]]
-        id = 'also'
+        id = 'extra'
         question = 'What else?'
         multiple = true
         choice = [{ value = 'ci', summary = '' }, { value = 'agents', summary = '' }]";
     let options: BTreeMap<String, Vec<PackOption>> = toml::from_str(options).unwrap();
-    pack.manifest.option.retain(|option| option.id != "also");
     pack.manifest.option.extend(options.into_values().flatten());
     pack
 }
@@ -45,7 +44,7 @@ fn defaults_fill_what_was_not_given() {
     let answers = Answers::new(&pack(), &Given::default()).unwrap();
     assert_eq!(answers.modules, ["password"]);
     assert_eq!((told(&answers, "db"), told(&answers, "cache")), ("sqlite".to_owned(), "none".to_owned()));
-    assert_eq!(answers.options["also"], Answer::Several(vec![]));
+    assert_eq!(answers.options["extra"], Answer::Several(vec![]));
     let answers = Answers::new(&pack(), &given(None, &[("cache", "redis")])).unwrap();
     assert_eq!(told(&answers, "cache"), "redis");
 }
@@ -62,7 +61,7 @@ fn what_the_pack_does_not_have_is_a_usage_error_that_lists_what_it_has() {
         (given(Some(&["magic"]), &[]), "--with magic", "password, totp, oidc"),
         (given(Some(&[]), &[]), "--with", "--with password"),
         (given(None, &[("cache", "disk")]), "--cache disk", "none, redis, valkey"),
-        (given(None, &[("also", "ci,cd")]), "--also cd", "ci, agents"),
+        (given(None, &[("extra", "ci,cd")]), "--extra cd", "ci, agents"),
         (given(None, &[("colour", "red")]), "--colour", "leave `--colour` out"),
     ] {
         let problem = Answers::new(&pack(), &given).unwrap_err();
@@ -85,11 +84,11 @@ fn only_what_has_several_answers_is_asked() {
 #[test]
 fn what_is_recorded_stays_until_something_else_is_given() {
     let pack = pack();
-    let recorded = Answers::new(&pack, &given(Some(&["totp"]), &[("also", "agents")])).unwrap();
+    let recorded = Answers::new(&pack, &given(Some(&["totp"]), &[("extra", "agents")])).unwrap();
     let on_top = |flags: Given| Answers::new(&pack, &Given { recorded: recorded.clone(), ..flags }).unwrap();
     assert_eq!(on_top(Given::default()), recorded);
-    let more = on_top(given(Some(&["oidc"]), &[("also", "ci")]));
-    assert_eq!((more.modules.join(","), told(&more, "also")), ("totp,oidc".to_owned(), "ci,agents".to_owned()));
+    let more = on_top(given(Some(&["oidc"]), &[("extra", "ci")]));
+    assert_eq!((more.modules.join(","), told(&more, "extra")), ("totp,oidc".to_owned(), "ci,agents".to_owned()));
     assert!(!more.are_recorded(&recorded) && on_top(given(Some(&["totp"]), &[])).are_recorded(&recorded));
 }
 
