@@ -32,6 +32,7 @@ impl App {
     /// Counters wide enough for a story that is told in a minute.
     fn start(dir: &Path) -> Self {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+        let log = fs::File::create(dir.join("log")).unwrap();
         let process = Command::new(builds().join("authwright/debug/shop"))
             .current_dir(dir)
             .env("AUTH_ENV", "development")
@@ -41,7 +42,8 @@ impl App {
             .env("AUTH_LOGIN_SOURCE_FAILURE_LIMIT", "100")
             .env("AUTH_MAIL_ADDRESS_LIMIT", "20")
             .stdin(Stdio::null())
-            .stderr(fs::File::create(dir.join("log")).unwrap())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
             .spawn()
             .unwrap();
         let app = Self { process, port };
