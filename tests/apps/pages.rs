@@ -82,15 +82,3 @@ fn the_life_of_an_account_without_scripts() {
     let told = String::from_utf8(told.stdout).unwrap();
     assert!(told.ends_with("31 pages inspected\n"), "{told}");
 }
-
-/// What a page needs is linted and tested as the owner of an app would do it.
-#[test]
-fn an_app_with_pages_passes_its_own_tests() {
-    let _turn = turn();
-    let project = common::fixture("axum07");
-    let done = run(&project.dir, &["add", "--ui", "pages", "--yes", "--json"]).exits(0).json();
-    assert_eq!(done["result"], "applied");
-    cargo(&project.dir, &["fmt", "--all", "--check"]);
-    cargo(&project.dir, &["clippy", "--all-targets", "--offline", "--workspace", "--", "-D", "warnings"]);
-    run(&project.dir, &["verify"]).exits(0);
-}
