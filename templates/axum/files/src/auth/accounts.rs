@@ -46,6 +46,16 @@ impl Account {
     }
 }
 
+/// Locks the account's row until the transaction ends. Whoever changes an account or its tokens does
+/// this first, so that such changes take turns and never wait for each other.
+pub async fn lock(db: &mut Connection, user_id: &str) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE auth_users SET epoch = epoch WHERE id = $1")
+        .bind(user_id)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
 #[derive(Deserialize)]
 pub struct Register {
     email: String,
@@ -190,6 +200,7 @@ pub async fn confirm(visit: &Visit, form: Verify) -> Result<bool, Problem> {
         sign_in::prove(visit, &owner.email, &Password::new(&password)?).await?;
     }
     let mut tx = auth.db().write().await?;
+    lock(&mut tx, &owner.user_id).await?;
     let user_id = tokens::consume(&mut tx, Purpose::Verify, &form.token).await?;
     let user_id = user_id.ok_or(Problem::token_invalid())?;
     let (epoch, created_at): (i64, i64) = sqlx::query_as(

@@ -67,12 +67,25 @@ pub async fn session_evicted(db: &mut Connection, grant: &Grant) -> Result<(), s
     write(db, &event, &grant.ip, &grant.agent, "").await
 }
 
+/// Records what the operator did to one account, or to all: a row for each, and one log event.
 pub async fn operator(
     db: &mut Connection,
     name: &'static str,
     user_id: Option<&str>,
 ) -> Result<(), sqlx::Error> {
-    write(db, &Event::success(name).of(user_id), "", "operator", "").await
+    sqlx::query(
+        "INSERT INTO auth_audit (at, event, outcome, reason, user_id, ip, user_agent, request_id)
+         SELECT $1, $2, 'success', '', id, '', 'operator', '' FROM auth_users
+         WHERE $3 IS NULL OR id = $3",
+    )
+    .bind(timestamp())
+    .bind(name)
+    .bind(user_id)
+    .execute(db)
+    .await?;
+    let user_id = user_id.unwrap_or("all");
+    tracing::info!(target: "auth::audit", event = name, outcome = "success", user_id, by = "operator");
+    Ok(())
 }
 
 /// Records that a protection refused a request, sampled. The refusal stands if this fails.

@@ -72,8 +72,8 @@ impl Db {
         &self.0
     }
 [% if db == "postgres" %]
-    /// A transaction, whatever the server's default isolation. Every decision in it is one statement
-    /// that locks the row it decides on. Dropped without `commit`, it leaves no trace.
+    /// A transaction, whatever the server's default isolation. What decides in it is one statement, or
+    /// follows a lock on the account's row. Dropped without `commit`, it leaves no trace.
     pub async fn write(&self) -> Result<Transaction<'static, Database>, sqlx::Error> {
         self.0.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE").await
     }

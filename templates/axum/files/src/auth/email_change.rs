@@ -43,7 +43,9 @@ pub async fn request(
     let mut db = auth.db().pool().acquire().await?;
     let event = Event::success("email_change_requested").of(Some(&user.id));
     audit::record(&mut db, &visit, event.about(&visit, &new_email)).await?;
-    if throttle::may_mail(&mut db, &visit, &user.email).await? {
+    // A counter of its own: those that strangers can fill must not keep the owner from knowing.
+    let key = auth.throttle().key("email_change_notice", &user.id);
+    if throttle::hit(&mut db, &key, auth.settings().policy.mail_address, 60).await?.is_allowed() {
         let (at, ip) = (audit::timestamp(), visit.ip().to_string());
         to_old.send(Letter::notice(auth.settings(), &user.email, REQUESTED, &at, &ip));
     }
@@ -106,14 +108,15 @@ pub async fn confirm(
     let auth = visit.auth();
     let new_email = usable(&visit, &user, &form.token).await?;
     let mut tx = auth.db().write().await?;
+    accounts::lock(&mut tx, &user.id).await?;
     let user_id = tokens::consume(&mut tx, Purpose::EmailChange, &form.token).await?;
     user_id.filter(|id| *id == user.id).ok_or(Problem::token_invalid())?;
     let epoch = replace(&mut tx, &user, &new_email).await?.ok_or(Problem::token_invalid())?;
     audit::record(&mut tx, &visit, Event::success("email_changed").of(Some(&user.id))).await?;
     tx.commit().await?;
 
-    sign_in::begin_until(&visit, &user.id, epoch, user.auth_time, user.expires_at).await?;
     sign_in::notify(&visit, &user.email, CHANGED).await;
+    sign_in::begin_until(&visit, &user.id, epoch, user.auth_time, user.expires_at).await?;
     Ok(Json(json!({ "status": "changed", "email": new_email })).into_response())
 }
 

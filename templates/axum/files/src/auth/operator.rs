@@ -2,7 +2,14 @@
 //!
 //! USER is an id or an address. It acts on the database, so running instances obey at once.
 
-use super::{Auth, audit, db::Connection, email, settings::StartError, store, tokens};
+use std::io::Write;
+
+use super::{
+    Auth, audit,
+    db::{Connection, now},
+    email,
+    settings::StartError,
+};
 
 const USAGE: &str = "usage: auth disable|enable|revoke USER, auth revoke --all, or auth audit [USER]";
 
@@ -18,26 +25,18 @@ pub async fn run(
         return Ok(false);
     }
     let words = [arguments.next(), arguments.next(), arguments.next()];
-    let (command, whom) = match words {
-        [Some(command), whom, None] if command == "audit" => {
-            for line in trail(auth, whom.as_deref()).await? {
-                println!("{line}");
-            }
-            return Ok(true);
-        }
-        [Some(command), Some(whom), None] => (command, whom),
+    let said = match words.each_ref().map(Option::as_deref) {
+        [Some("audit"), whom, None] => trail(auth, whom).await?,
+        [Some(command), Some(whom), None] => vec![act(auth, command, whom).await?],
         _ => return Err(StartError::Operator(USAGE.to_owned())),
     };
-    let mut tx = auth.db().write().await?;
-    let ids = find(&mut tx, &whom, command == "revoke").await?;
-    if ids.is_empty() {
-        return Err(unknown(&whom));
+    let mut out = std::io::stdout().lock();
+    for line in said {
+        // Whoever reads may have seen enough, such as `head`.
+        if writeln!(out, "{line}").is_err() {
+            break;
+        }
     }
-    for id in &ids {
-        apply(&mut tx, &command, id).await?;
-    }
-    tx.commit().await?;
-    println!("auth: {command}: {} account(s)", ids.len());
     Ok(true)
 }
 
@@ -49,50 +48,67 @@ fn unknown(whom: &str) -> StartError {
 pub async fn trail(auth: &Auth, whom: Option<&str>) -> Result<Vec<String>, StartError> {
     let mut db = auth.db().pool().acquire().await?;
     let id = match whom {
-        Some(whom) => {
-            let found = find(&mut db, whom, false).await?.pop();
-            // The trail outlives the account: then only its id is known.
-            let known = found.or_else(|| (!whom.contains('@')).then(|| whom.to_owned()));
-            Some(known.ok_or_else(|| unknown(whom))?)
-        }
+        // The trail outlives the account: then only its id is known.
+        Some(whom) => Some(find(&mut db, whom).await?.unwrap_or_else(|| whom.to_owned())),
         None => None,
     };
-    Ok(audit::lines(&mut db, id.as_deref(), MAX_LINES).await?)
+    let lines = audit::lines(&mut db, id.as_deref(), MAX_LINES).await?;
+    match whom {
+        Some(whom) if lines.is_empty() => Err(unknown(whom)),
+        _ => Ok(lines),
+    }
 }
 
-async fn find(db: &mut Connection, whom: &str, may_be_all: bool) -> sqlx::Result<Vec<String>> {
-    if whom == "--all" && may_be_all {
-        return sqlx::query_scalar("SELECT id FROM auth_users").fetch_all(db).await;
-    }
+async fn act(auth: &Auth, command: &str, whom: &str) -> Result<String, StartError> {
+    let mut tx = auth.db().write().await?;
+    let id = match whom {
+        "--all" if command == "revoke" => None,
+        whom => Some(find(&mut tx, whom).await?.ok_or_else(|| unknown(whom))?),
+    };
+    let accounts = apply(&mut tx, command, id.as_deref()).await?;
+    tx.commit().await?;
+    Ok(format!("auth: {command}: {accounts} account(s)"))
+}
+
+async fn find(db: &mut Connection, whom: &str) -> sqlx::Result<Option<String>> {
     let address = email::canonical(whom).unwrap_or_default();
     sqlx::query_scalar("SELECT id FROM auth_users WHERE id = $1 OR email = $2")
         .bind(whom)
         .bind(address)
-        .fetch_all(db)
+        .fetch_optional(db)
         .await
 }
 
-/// The epoch keeps a login that is under way from creating a session afterwards (ASVS 7.4.2, 7.4.5).
-async fn apply(db: &mut Connection, command: &str, id: &str) -> Result<(), StartError> {
+/// Changes one account, or all: the same few statements for any number. The epoch keeps a login that
+/// is under way from creating a session afterwards (ASVS 7.4.2, 7.4.5).
+async fn apply(db: &mut Connection, command: &str, id: Option<&str>) -> Result<u64, StartError> {
     let (event, statement) = match command {
         "disable" => (
             "account_disabled",
-            "UPDATE auth_users SET disabled_at = COALESCE(disabled_at, $2), epoch = epoch + 1
-             WHERE id = $1",
+            sqlx::query(
+                "UPDATE auth_users SET disabled_at = COALESCE(disabled_at, $2), epoch = epoch + 1
+                 WHERE id = $1",
+            )
+            .bind(id)
+            .bind(now()),
         ),
         "enable" => (
             "account_enabled",
-            "UPDATE auth_users SET disabled_at = NULL, epoch = epoch + ($2 - $2) WHERE id = $1",
+            sqlx::query("UPDATE auth_users SET disabled_at = NULL WHERE id = $1").bind(id),
         ),
         "revoke" => (
             "sessions_revoked",
-            "UPDATE auth_users SET epoch = epoch + 1 + ($2 - $2) WHERE id = $1",
+            sqlx::query("UPDATE auth_users SET epoch = epoch + 1 WHERE $1 IS NULL OR id = $1").bind(id),
         ),
         _ => return Err(StartError::Operator(USAGE.to_owned())),
     };
-    sqlx::query(statement).bind(id).bind(super::db::now()).execute(&mut *db).await?;
-    store::end_all(db, id).await?;
-    tokens::void_all(db, id).await?;
-    audit::operator(db, event, Some(id)).await?;
-    Ok(())
+    let changed = statement.execute(&mut *db).await?.rows_affected();
+    for table in [
+        "DELETE FROM auth_sessions WHERE $1 IS NULL OR user_id = $1",
+        "DELETE FROM auth_tokens WHERE $1 IS NULL OR user_id = $1",
+    ] {
+        sqlx::query(table).bind(id).execute(&mut *db).await?;
+    }
+    audit::operator(db, event, id).await?;
+    Ok(changed)
 }

@@ -40,6 +40,7 @@ pub async fn change(
     Input(form): Input<Change>,
 ) -> Result<Response, Problem> {
     let auth = visit.auth();
+    throttle::per_source(&visit, "login", auth.settings().policy.login_source).await?;
     sign_in::prove(&visit, &user.email, &Password::new(&form.current_password)?).await?;
     let password = Password::new(&form.new_password)?;
     let hash = auth.hasher().hash_new(&password, auth.settings(), &user.email).await?;
@@ -51,8 +52,8 @@ pub async fn change(
     audit::record(&mut tx, &visit, Event::success("password_changed").of(Some(&user.id))).await?;
     tx.commit().await?;
 
-    sign_in::begin_until(&visit, &user.id, epoch, now(), user.expires_at).await?;
     sign_in::notify(&visit, &user.email, CHANGED).await;
+    sign_in::begin_until(&visit, &user.id, epoch, now(), user.expires_at).await?;
     Ok(Json(json!({ "status": "changed" })).into_response())
 }
 
@@ -151,6 +152,7 @@ pub async fn reset(
     let hash = auth.hasher().hash_new(&password, auth.settings(), &owner.email).await?;
 
     let mut tx = auth.db().write().await?;
+    accounts::lock(&mut tx, &owner.user_id).await?;
     let user_id = tokens::consume(&mut tx, Purpose::Reset, &form.token).await?;
     let user_id = user_id.ok_or(Problem::token_invalid())?;
     let epoch = replace(&mut tx, &user_id, None, &hash).await?;

@@ -10,8 +10,9 @@ use serde_json::json;
 
 use super::{
     audit::{self, Event},
+    db::now,
     problem::Problem,
-    sessions, sign_in,
+    sessions, sign_in, throttle,
     user::FreshUser,
     visit::Visit,
 };
@@ -27,6 +28,8 @@ struct Profile {
     id: String,
     email: String,
     verified_at: Option<i64>,
+    /// The new address that waits for its confirmation.
+    new_email: Option<String>,
     password_changed_at: i64,
     created_at: i64,
 }
@@ -48,13 +51,17 @@ pub async fn export(
     FreshUser(user): FreshUser,
 ) -> Result<Response, Problem> {
     let auth = visit.auth();
+    throttle::per_source(&visit, "export", auth.settings().policy.token_source).await?;
     let mut tx = auth.db().write().await?;
     audit::record(&mut tx, &visit, Event::success("data_exported").of(Some(&user.id))).await?;
     let profile: Option<Profile> = sqlx::query_as(
-        "SELECT id, email, verified_at, password_changed_at, created_at FROM auth_users
-         WHERE id = $1",
+        "SELECT u.id, u.email, u.verified_at, t.new_email, u.password_changed_at, u.created_at
+         FROM auth_users u LEFT JOIN auth_tokens t ON t.user_id = u.id
+             AND t.purpose = 'email_change' AND t.used_at IS NULL AND t.expires_at > $2
+         WHERE u.id = $1",
     )
     .bind(&user.id)
+    .bind(now())
     .fetch_optional(&mut *tx)
     .await?;
     let profile = profile.ok_or(Problem::not_signed_in())?;
@@ -73,9 +80,10 @@ pub async fn export(
     Ok((headers, Json(body)).into_response())
 }
 
-/// Deletes the account with its sessions and links. The audit trail stays: it knows the account by
-/// an id that means nothing any more. Tables of the application follow if they refer to
-/// `auth_users` with `ON DELETE CASCADE`.
+/// Deletes the account with its sessions and links. The audit trail stays, with the account's id and
+/// the addresses it was used from, until the owner of the site removes it. Tables of the application
+/// follow if they refer to `auth_users` with `ON DELETE CASCADE`; one that refers without keeps the
+/// account from being deleted.
 pub async fn delete(
     Extension(visit): Extension<Visit>,
     FreshUser(user): FreshUser,
@@ -91,7 +99,7 @@ pub async fn delete(
     }
     audit::record(&mut tx, &visit, Event::success("account_deleted").of(Some(&user.id))).await?;
     tx.commit().await?;
-    visit.session().flush().await?;
     sign_in::notify(&visit, &user.email, DELETED).await;
+    visit.session().flush().await?;
     Ok(sign_in::forgotten())
 }

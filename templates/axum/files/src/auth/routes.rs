@@ -9,12 +9,17 @@ use axum::{
     routing::{delete, get, post},
 };
 
+use tracing::Instrument;
+
 [% if ui == 'pages' -%]
 use super::{
-    accounts, email_change, pages::Both, password, personal, sessions, sign_in, visit::Visit,
+    accounts, email_change, pages::Both, password, personal, problem::Problem, sessions, sign_in,
+    visit::Visit,
 };
 [%- else -%]
-use super::{accounts, email_change, password, personal, sessions, sign_in, visit::Visit};
+use super::{
+    accounts, email_change, password, personal, problem::Problem, sessions, sign_in, visit::Visit,
+};
 [%- endif %]
 
 /// `openapi.yaml` describes these; a test compares the two.
@@ -61,11 +66,16 @@ const HEADERS: [(HeaderName, &str); 8] = [
     (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains"),
 ];
 
-/// Middleware of every `/auth` route: refuses cross-site requests, sets the headers.
+/// Middleware of every `/auth` route: refuses cross-site requests, sets the headers. What was begun
+/// goes to its end, also when the client hangs up: a guess that was counted is recorded, and what was
+/// changed is told to the owner of the account.
 async fn harden(Extension(visit): Extension<Visit>, request: Request, next: Next) -> Response {
     let allowed = visit.refuse_foreign(request.method(), request.headers()).await;
     let mut response = match allowed {
-        Ok(()) => next.run(request).await,
+        Ok(()) => {
+            let running = tokio::spawn(next.run(request).in_current_span());
+            running.await.unwrap_or_else(|_| Problem::unavailable().into_response())
+        }
         Err(problem) => problem.into_response(),
     };
     protect(response.headers_mut());

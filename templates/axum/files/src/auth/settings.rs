@@ -400,14 +400,12 @@ fn database_url(var: Lookup<'_>, default: Option<&str>) -> Result<String, StartE
     let options = PgConnectOptions::from_str(&url).map_err(|_| refuse("is not a URL"))?;
     let host = options.get_host();
     let is_local = options.get_socket().is_some() || host.starts_with('/') || is_loopback(host);
-    let is_encrypted = matches!(
-        options.get_ssl_mode(),
-        PgSslMode::Require | PgSslMode::VerifyCa | PgSslMode::VerifyFull
-    );
-    if is_local || is_encrypted {
+    // `require` would take any certificate.
+    let is_verified = matches!(options.get_ssl_mode(), PgSslMode::VerifyCa | PgSslMode::VerifyFull);
+    if is_local || is_verified {
         Ok(url)
     } else {
-        Err(refuse("would send accounts without TLS"))
+        Err(refuse("would send accounts without TLS to a server that was verified"))
     }
 }
 [%- else -%]

@@ -127,8 +127,6 @@ impl<'a> Guess<'a> {
             account.password_hash.clone()
         };
         let mut tx = auth.db().write().await?;
-        throttle::refund(&mut tx, &self.source).await?;
-        throttle::clear(&mut tx, &self.account).await?;
         sqlx::query(
             "UPDATE auth_users SET failed_logins = 0, password_hash = $3
              WHERE id = $1 AND password_hash = $2",
@@ -138,6 +136,8 @@ impl<'a> Guess<'a> {
         .bind(rehashed)
         .execute(&mut *tx)
         .await?;
+        throttle::refund(&mut tx, &self.source).await?;
+        throttle::clear(&mut tx, &self.account).await?;
         let event = Event::success("password_proven").of(Some(&account.id));
         audit::record(&mut tx, self.visit, event).await?;
         tx.commit().await?;

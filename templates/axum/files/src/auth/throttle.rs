@@ -19,7 +19,7 @@ use super::{
 
 /// A back-off level is forgotten after a day without attempts; the cap on the account is not.
 const FORGET_SECONDS: i64 = 86_400;
-/// Failures that were below the limit are forgotten after five quiet minutes.
+/// Failures that stay below the limit are forgotten five minutes after the first.
 const FAILURE_WINDOW_SECONDS: i64 = 300;
 /// The longest wait (NIST SP 800-63B-4 3.2.2).
 const MAX_BACKOFF_SECONDS: i64 = 3_600;

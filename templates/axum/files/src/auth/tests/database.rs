@@ -155,7 +155,8 @@ async fn statement(sql: String) -> Result<(), sqlx::Error> {
 /// A setting that is accepted.
 pub const EXAMPLE: &str = "postgres://app@127.0.0.1/app";
 /// Settings that are refused.
-pub const REFUSED: [&str; 4] = [
+pub const REFUSED: [&str; 5] = [
+    "postgres://app@db.example.com/app?sslmode=require",
     "mysql://app@db.example.com/app",
     "postgres://app@db.example.com/app",
     "postgres://app@db.example.com/app?sslmode=prefer",

@@ -238,6 +238,26 @@ impl App {
         self.spread(std::slice::from_ref(&self.router), requests).await
     }
 
+    /// Sends a request and hangs up before the answer.
+    async fn hang_up(&self, request: Request<Body>) {
+        let mut running = std::pin::pin!(self.router.clone().oneshot(request));
+        let is_pending = std::future::poll_fn(|context| {
+            std::task::Poll::Ready(running.as_mut().poll(context).is_pending())
+        });
+        assert!(is_pending.await, "it takes longer");
+    }
+
+    /// Waits until a query finds a number.
+    async fn until(&self, query: &'static str, wanted: i64) {
+        for _ in 0..200 {
+            if self.number(query).await == wanted {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        panic!("{query}: {} and not {wanted}", self.number(query).await);
+    }
+
     /// Sends requests at the same time to instances in turn.
     async fn spread(
         &self,

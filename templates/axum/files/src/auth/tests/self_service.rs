@@ -376,3 +376,55 @@ async fn log_02_the_operator_reads_the_trail() {
     }
     assert!(operator::trail(&app.auth, Some("nobody@mail.test")).await.is_err());
 }
+
+#[tokio::test]
+async fn thr_01_a_guess_is_recorded_though_the_client_hangs_up() {
+    let app = App::new().await;
+    app.account(ANN).await;
+    let guess = |password: &str| {
+        app.browser().json("/auth/login", &json!({ "email": ANN, "password": password }))
+    };
+    app.hang_up(guess(OTHER)).await;
+    app.until("SELECT failed_logins FROM auth_users", 1).await;
+    app.until("SELECT count(*) FROM auth_audit WHERE outcome = 'failure'", 1).await;
+    app.hang_up(guess(PASSWORD)).await;
+    app.until("SELECT failed_logins FROM auth_users", 0).await;
+}
+
+#[tokio::test]
+async fn eml_06_the_owner_is_told_though_the_client_hangs_up() {
+    let app = App::new().await;
+    let mut ann = app.signed_in_account(ANN).await;
+    ann.change_email(NEW).await;
+    let link = app.last_mail(NEW).await.token().expect("a link");
+    let mails = app.mails(ANN).await.len();
+    app.hang_up(ann.json("/auth/email/confirm", &json!({ "token": link }))).await;
+    app.until("SELECT count(*) FROM auth_audit WHERE event = 'session_created'", 1).await;
+    assert_eq!(app.mails(ANN).await.len(), mails + 1);
+}
+
+#[tokio::test]
+async fn eml_06_strangers_cannot_use_up_the_notice() {
+    let app = App::new().await;
+    let mut ann = app.signed_in_account(ANN).await;
+    for _ in 0..6 {
+        app.browser().forgot(ANN).await;
+    }
+    let mails = app.mails(ANN).await.len();
+    assert_eq!(mails, 5, "the limit of an address");
+    assert_eq!(ann.change_email(NEW).await.status, 202);
+    assert!(app.last_mail(ANN).await.0.contains("another e-mail address"));
+}
+
+#[tokio::test]
+async fn thr_08_changes_and_exports_are_limited() {
+    let app = App::with(&[("AUTH_LOGIN_SOURCE_LIMIT", "3"), ("AUTH_TOKEN_SOURCE_LIMIT", "3")]).await;
+    let mut ann = app.signed_in_account(ANN).await;
+    for _ in 0..3 {
+        assert_eq!(ann.change(PASSWORD, "short").await.code(), "password_too_short");
+        assert_eq!(ann.get("/auth/export").await.status, 200);
+    }
+    assert_eq!(ann.change(PASSWORD, "short").await.code(), "too_many_requests");
+    assert_eq!(ann.get("/auth/export").await.code(), "too_many_requests");
+    assert_eq!(ann.get("/auth/me").await.status, 200);
+}
