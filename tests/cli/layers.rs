@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::common::{Project, fixture, planned, replace, run, tree};
+use crate::common::{Project, empty, fixture, planned, read, replace, run, tree};
 
 /// Each option's flag with each of its values, and whether that is the default.
 fn answers() -> Vec<(String, String, bool)> {
-    let list = run(&crate::common::empty("x").dir, &["list", "--json"]).exits(0).json();
+    let list = run(&empty("x").dir, &["list", "--json"]).exits(0).json();
     let options = list["stacks"][0]["options"].as_array().unwrap().iter();
     let values = options.flat_map(|option| {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -77,6 +77,23 @@ fn an_answer_given_later_is_as_if_given_at_once_and_the_users_words_stay() {
         assert!(planned(&project.dir) == before, "{flag} {value}: undo gave something else back");
     }
     assert!(seen >= 5, "{seen}");
+}
+
+/// Counts of lines change with the templates.
+fn masked(text: &str) -> String {
+    let counts = regex::Regex::new(r" [+-]\d+").unwrap();
+    counts.replace_all(text, " N").into_owned()
+}
+
+#[test]
+fn the_readme_shows_what_a_later_answer_changes() {
+    let readme = read(env!("CARGO_MANIFEST_DIR").as_ref(), "README.md");
+    let shown = readme.split("```console\n$ authwright add --profile strict --dry-run\n").nth(1).unwrap();
+    let shown = shown.split("```").next().unwrap();
+    let project = empty("shop");
+    run(&project.dir, &["new", ".", "--stack", "axum", "--yes", "--no-check"]).exits(0);
+    let said = run(&project.dir, &["add", "--profile", "strict", "--dry-run"]).exits(0).err;
+    assert!(masked(&said).contains(&masked(shown)), "{shown}\n{said}");
 }
 
 #[test]
