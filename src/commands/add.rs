@@ -16,6 +16,7 @@ use crate::{
         choose::{self, Answers, Given},
         detect::Project,
         lock::Lock,
+        pack::Pack,
         plan::{self, Input},
         problem::Problem,
         project::RelPath,
@@ -58,6 +59,7 @@ pub fn run(context: &Context, args: &Args) -> Result<()> {
     }
     detected(context, &project);
     let at = places(&args.at)?;
+    known(pack, &at)?;
     let answers = make::ask(context, pack, &args.making, given)?;
     let plan = plan::add(&Input {
         pack,
@@ -108,6 +110,18 @@ fn places(at: &[String]) -> Result<BTreeMap<String, (RelPath, usize)>, Problem> 
             one(text).ok_or_else(|| Problem::usage(format!("`--at {text}` is not NAME=FILE:LINE"), fix))
         })
         .collect()
+}
+
+/// A place is chosen for an anchor of the pack.
+fn known(pack: &Pack, at: &BTreeMap<String, (RelPath, usize)>) -> Result<(), Problem> {
+    let names: Vec<&str> = pack.manifest.anchor.iter().map(|anchor| anchor.id.as_str()).collect();
+    match at.keys().find(|name| !names.contains(&name.as_str())) {
+        Some(name) => {
+            let what = format!("`--at {name}=…`: {} wires at no place of that name", pack.manifest.name);
+            Err(Problem::usage(what, format!("use one of: {}", names.join(", "))))
+        }
+        None => Ok(()),
+    }
 }
 
 fn fixed(args: &Args, project: &Project) -> Vec<String> {

@@ -147,6 +147,9 @@ fn change_line(change: &Change, prefix: &str) -> String {
     format!("  {} {path} {}", paint(style, sign), paint(DIM, &format!("+{added}{removed}")))
 }
 
+/// Lines of a step that are shown.
+const MAX_LINES: usize = 40;
+
 /// Steps that are left to the user, with their exact lines.
 pub fn steps(context: &Context, manual: &[Step]) {
     if manual.is_empty() {
@@ -155,8 +158,12 @@ pub fn steps(context: &Context, manual: &[Step]) {
     context.ui.say(&format!("\n{}", paint(WARN, "left to you")));
     for step in manual {
         context.ui.say(&format!("  {}: {}", printable(&step.at), printable(&step.what)));
-        for line in step.text.lines() {
+        for line in step.text.lines().take(MAX_LINES) {
             context.ui.say(&format!("      {}", printable(line)));
+        }
+        let more = step.text.lines().count().saturating_sub(MAX_LINES);
+        if more > 0 {
+            context.ui.say(&format!("      and {more} more lines; `--json` has them"));
         }
     }
 }

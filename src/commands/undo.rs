@@ -65,6 +65,9 @@ pub fn run(context: &Context, args: &Args) -> Result<()> {
         return report(context, args, &target, &plan, "dry-run");
     }
     confirm(context, args)?;
+    if context.interrupt.is_set() {
+        return Err(stopped());
+    }
     let mut changes = target.in_base(&plan.changes);
     changes.extend(derived);
     apply::apply(&target.base, &changes)?;
@@ -149,7 +152,11 @@ fn confirm(context: &Context, args: &Args) -> Result<()> {
     if context.ui.confirm("Take it back?", true)? {
         return Ok(());
     }
-    Err(Problem::interrupted("not taken back; nothing was changed", "run the command again when you want it").into())
+    Err(stopped())
+}
+
+fn stopped() -> anyhow::Error {
+    Problem::interrupted("not taken back; nothing was changed", "run the command again when you want it").into()
 }
 
 fn report(context: &Context, args: &Args, target: &target::Target, plan: &Plan, result: &str) -> Result<()> {

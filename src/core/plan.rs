@@ -311,9 +311,16 @@ impl Work {
             let path = RelPath::new(edit::lines::file(wanted, &self.after))?;
             if wanted.root && !facts::at_root(facts) {
                 if !given {
-                    let what = "the app is in a folder below the repository's root; add these lines at the root";
+                    // Which of them is there is not known: only the app's folder was read.
+                    let what = match wanted.file.as_slice() {
+                        [_] => "the app is in a folder below the repository's root; add these lines at the root",
+                        _ => {
+                            "the app is in a folder below the repository's root; add these lines there, to the first \
+                             of these files that exists, or make the first"
+                        }
+                    };
                     let text = edit::lines::block(wanted, &rendered);
-                    self.manual.push(Step { at: path.to_string(), what: what.to_owned(), text });
+                    self.manual.push(Step { at: wanted.file.join(", "), what: what.to_owned(), text });
                 }
                 continue;
             }

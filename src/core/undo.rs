@@ -1,6 +1,9 @@
 //! The plan that takes the top layer back: exactly where nothing changed since, entry by entry where something did.
 
-use std::ops::Range;
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Range,
+};
 
 use anyhow::Result;
 
@@ -108,10 +111,14 @@ fn one_by_one(edited: &Edited, now: &str, manual: &mut Vec<Step>, language: Opti
     for made in edited.splice.iter().rev() {
         let back = match &made.entry {
             Some(entry) => edit::toml::take_back(&text, made, entry).unwrap_or(None),
-            None => take_back_text(&text, made, &edited.splice).or_else(|| take_back_lines(&text, made)),
+            None => take_back_text(&text, made, &edited.splice),
         };
+        let back = back.map(|back| (back, vec![])).or_else(|| take_back_lines(&text, made));
         match back {
-            Some(back) if errors(&back)? <= errors(&text)? => text = back,
+            Some((back, gone)) if errors(&back)? <= errors(&text)? => {
+                text = back;
+                manual.extend((!gone.is_empty()).then(|| look_for(edited, &gone)));
+            }
             _ => manual.push(by_hand(edited, made)),
         }
     }
@@ -128,15 +135,29 @@ fn take_back_text(text: &str, made: &Made, all: &[Made]) -> Option<String> {
     Some(format!("{}{removed}{}", &text[..inserted.start], &text[inserted.end..]))
 }
 
-/// Takes out inserted lines one by one, where the user put something between them.
-fn take_back_lines(text: &str, made: &Made) -> Option<String> {
+/// Takes out inserted lines one by one, where the user put something between them or took some out; those that are
+/// not there any more are named. None if one stands more than once, or all are gone.
+fn take_back_lines<'m>(text: &str, made: &'m Made) -> Option<(String, Vec<&'m str>)> {
+    let mut times: HashMap<&str, usize> = HashMap::new();
+    text.lines().for_each(|line| *times.entry(line).or_default() += 1);
     let wanted: Vec<&str> = made.inserted.lines().filter(|line| !line.trim().is_empty()).collect();
-    let once = |line: &&str| text.lines().filter(|have| have == line).count() == 1;
-    if !made.removed.is_empty() || wanted.is_empty() || !wanted.iter().all(once) {
+    let (there, gone): (Vec<&str>, Vec<&str>) = wanted.into_iter().partition(|line| times.contains_key(line));
+    if made.entry.is_some() || !made.removed.is_empty() || there.is_empty() || there.iter().any(|line| times[line] > 1)
+    {
         return None;
     }
-    let kept = text.split_inclusive('\n').filter(|line| !wanted.contains(&line.trim_end_matches(['\r', '\n'])));
-    Some(kept.collect())
+    let there: HashSet<&str> = there.into_iter().collect();
+    let kept = text.split_inclusive('\n').filter(|line| !there.contains(line.trim_end_matches(['\r', '\n'])));
+    Some((kept.collect(), gone))
+}
+
+fn look_for(edited: &Edited, gone: &[&str]) -> Step {
+    Step {
+        at: edited.path.to_string(),
+        what: "these lines were changed or taken out since they were added; see that nothing is left of them"
+            .to_owned(),
+        text: gone.join("\n"),
+    }
 }
 
 /// Where the inserted text stands if it does so once, in whichever line endings; and whether those became CRLF.

@@ -8,11 +8,12 @@ use serde::Serialize;
 
 use super::{
     anchor,
+    choose::Answer,
     edit::{cargo_toml, lines, toml::Toml},
     facts, generated,
     lock::{self, Layer, Lock},
     manifest,
-    pack::{Dependency, Pack},
+    pack::{Dependency, Pack, PackOption},
     plan::Workspace,
     project::{RelPath, Text, Tree, sha256},
     render::{self, Facts},
@@ -67,6 +68,9 @@ pub fn verify(packs: &[Pack], lock: &Lock, tree: &Tree, workspace: &Workspace) -
             return Ok(drifts);
         };
         let now = now.into_iter().collect();
+        if !answers_fit(pack, layer) {
+            drifts.push(lock_edited("it has answers that the pack does not have"));
+        }
         layer_drift(pack, layer, &files, &now, &mut drifts);
         files = now;
     }
@@ -77,6 +81,18 @@ pub fn verify(packs: &[Pack], lock: &Lock, tree: &Tree, workspace: &Workspace) -
     wiring(pack, lock, tree, &facts, &mut drifts)?;
     libraries(pack, tree, workspace, &facts, &mut drifts)?;
     Ok(drifts)
+}
+
+/// Each option of the pack has an answer of its kind, and there are no others.
+fn answers_fit(pack: &Pack, layer: &Layer) -> bool {
+    let options = &pack.manifest.option;
+    let fits = |option: &PackOption| {
+        layer.answers.get(&option.id).is_some_and(|answer| {
+            let known = |value: &String| option.choice.iter().any(|choice| choice.value == *value);
+            matches!(answer, Answer::Several(_)) == option.multiple && answer.values().iter().all(known)
+        })
+    };
+    layer.answers.len() == options.len() && options.iter().all(fits)
 }
 
 fn unverifiable(layer: &Layer) -> Drift {

@@ -42,6 +42,7 @@ fn a_wrong_answer_names_what_is_there() {
         (&["add", "--frobnicate"], "--frobnicate"),
         (&["add", "--at", "serve", "--yes"], "serve=src/main.rs:12"),
         (&["add", "--at", "serve=src/main.rs:1", "--yes"], "axum::serve"),
+        (&["add", "--at", "server=src/main.rs:12", "--yes"], "serve, root"),
         (&["new", "x", "--stack", "cobol", "--yes"], "axum"),
         (&["new", "x", "--stack", "axum", "--name", "../x", "--yes"], "package name"),
     ] {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::core::{
+    choose::Answer,
     testing::{App, path, small_app},
     verify::{Cause, verify},
 };
@@ -242,7 +243,7 @@ fn below_the_root_what_belongs_there_is_a_step_once() {
         told,
         [
             (".github/workflows/auth.yml", "run: authwright verify services/api/"),
-            (".github/CODEOWNERS", "# reviewed by\n/services/api/src/auth/ @security"),
+            (".github/CODEOWNERS, CODEOWNERS", "# reviewed by\n/services/api/src/auth/ @security"),
         ]
     );
     let app = app.after(&[("also", "codeowners,agents,ci")]);
@@ -270,7 +271,9 @@ fn a_lock_edited_in_any_layer_is_drift_once() {
         drifts(&App { tree, folder: String::new(), pack: small_app().pack, workspace: Workspace::default() })
     };
     assert_eq!(with(&|_| ()), []);
-    let edited: [&dyn Fn(&mut Lock); 5] = [
+    let edited: [&dyn Fn(&mut Lock); 7] = [
+        &|lock| _ = lock.layer[2].answers.insert("colour".into(), Answer::One("red".into())),
+        &|lock| _ = lock.layer[1].answers.insert("also".into(), Answer::One("agents".into())),
         &|lock| lock.layer[0].created[0].sha256 = "0".into(),
         &|lock| _ = lock.layer[2].created.pop(),
         &|lock| rendered(&mut lock.layer[1]).rendered = Some("0".into()),

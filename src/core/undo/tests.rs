@@ -94,6 +94,18 @@ fn a_changed_wiring_line_is_a_step() {
 }
 
 #[test]
+fn an_example_that_was_taken_out_does_not_keep_the_rest() {
+    let (_, now) = undone(|tree| {
+        tree.remove(&path("src/auth_example.rs"));
+        let main = tree.text("src/main.rs").unwrap().to_owned();
+        let kept = main.split_inclusive('\n').filter(|line| !line.contains("auth_example"));
+        tree.insert(path("src/main.rs"), Text::new(kept.collect::<String>()));
+    });
+    assert!(!now.text("src/main.rs").contains("auth"), "{}", now.text("src/main.rs"));
+    assert!(now.manual.iter().all(|step| step.text.contains("auth_example") && !step.text.contains("attach")));
+}
+
+#[test]
 fn a_replacement_is_put_back_where_it_was_made_only() {
     let source = MAIN.replace("serve(l, app)", "serve(l, app.into_make_service())");
     let app = App::of(&[("Cargo.toml", MANIFEST), ("src/main.rs", &source)]);

@@ -134,10 +134,10 @@ impl Auth {
     /// `MockConnectInfo`.
     pub fn layer(&self, app: Router) -> Router {
         let cookies = &self.settings().cookies;
-[% if profile == "consumer" -%]
+[%- if profile == "consumer" %]
         // The server decides how long a session lives; `sign_in` gives the cookie the same end.
         // Cookie: ASVS 3.3.1 to 3.3.4.
-[%- else -%]
+[%- else %]
         // No Max-Age: the server decides how long a session lives. Cookie: ASVS 3.3.1 to 3.3.4.
 [%- endif %]
         let sessions = SessionManagerLayer::new(store::Store::new(self))

@@ -19,9 +19,9 @@ use [= import.base64 =]::{
 };
 use [= import.ipnet =]::IpNet;
 use [= import.lettre =]::message::Mailbox;
-[% if db == "postgres" -%]
+[%- if db == "postgres" %]
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
-[% endif -%]
+[%- endif %]
 
 use super::{cookies::Cookies, [% if ui == 'pages' %]pages, [% endif %]passwords::Cost, tokens};
 

@@ -1,5 +1,6 @@
-[% set bytes = "BLOB " -%]
-[% if db == "postgres" %][% set bytes = "BYTEA" %][% endif -%]
+[% set bytes = "BLOB" -%]
+[% set pad = " " -%]
+[% if db == "postgres" %][% set bytes = "BYTEA" %][% set pad = "" %][% endif -%]
 -- Accounts, sessions, single-use tokens, throttles and the audit trail.
 -- Times are Unix seconds (UTC). Secrets are only ever stored as hashes.
 
@@ -16,7 +17,7 @@ CREATE TABLE auth_users (
 );
 
 CREATE TABLE auth_sessions (
-    id_hash          [= bytes =] PRIMARY KEY NOT NULL,        -- SHA-256 of the cookie's value
+    id_hash          [= bytes =] PRIMARY KEY NOT NULL,[= pad =]        -- SHA-256 of the cookie's value
     handle           TEXT NOT NULL UNIQUE,              -- its name in lists; opens nothing
     user_id          TEXT NOT NULL REFERENCES auth_users (id) ON DELETE CASCADE,
     created_at       BIGINT NOT NULL,
@@ -30,12 +31,12 @@ CREATE INDEX auth_sessions_user ON auth_sessions (user_id, created_at);
 CREATE INDEX auth_sessions_expiry ON auth_sessions (expires_at);
 
 CREATE TABLE auth_tokens (
-    token_hash   [= bytes =] PRIMARY KEY NOT NULL,            -- SHA-256 of the mailed value
+    token_hash   [= bytes =] PRIMARY KEY NOT NULL,[= pad =]            -- SHA-256 of the mailed value
     purpose      TEXT NOT NULL,
     user_id      TEXT NOT NULL REFERENCES auth_users (id) ON DELETE CASCADE,
     email        TEXT NOT NULL,                         -- the account's address when it was made
     new_email    TEXT,                                  -- mailed there: the address that is to replace it
-    browser_hash [= bytes =],                               -- SHA-256 of the registering browser's cookie
+    browser_hash [= bytes =],[= pad =]                                 -- SHA-256 of the registering browser's cookie
     created_at   BIGINT NOT NULL,
     expires_at   BIGINT NOT NULL,
     used_at      BIGINT,
@@ -44,7 +45,7 @@ CREATE TABLE auth_tokens (
 CREATE INDEX auth_tokens_expiry ON auth_tokens (expires_at);
 
 CREATE TABLE auth_throttles (
-    key           [= bytes =] PRIMARY KEY NOT NULL,           -- HMAC of what is counted
+    key           [= bytes =] PRIMARY KEY NOT NULL,[= pad =]           -- HMAC of what is counted
     count         BIGINT NOT NULL,
     window_start  BIGINT NOT NULL,
     blocked_until BIGINT NOT NULL DEFAULT 0,

@@ -80,14 +80,14 @@ async fn pwd_04_no_rules_about_kinds_of_characters() {
 
 #[tokio::test]
 async fn pwd_05_common_passwords_are_refused_everywhere() {
-    let list: Vec<&str> = include_str!("../common_passwords.txt")
-        .lines()
-        .filter(|line| !line.starts_with("#!comment:"))
-        .collect();
     let app = App::new().await;
     let minimum = app.auth.settings().policy.password_min as usize;
-    let shortest = list.iter().map(|entry| entry.chars().count()).min();
-    assert_eq!((list.len(), shortest), ([% if profile == "consumer" %]29_745[% else %]5_451[% endif %], Some(minimum)));
+    let list: Vec<&str> = include_str!("../common_passwords.txt")
+        .lines()
+        .filter(|line| !line.starts_with("#!comment:") && line.chars().count() >= minimum)
+        .collect();
+    assert!(list.len() >= 3_000, "ASVS 6.2.4 counts those that meet the policy");
+    assert!(list.iter().any(|entry| entry.chars().count() == minimum));
     for entry in [list[0], list[99], list[2999], list[list.len() - 1]] {
         assert_eq!(rejected(&app, entry).await, "password_common");
         let upper = entry.to_uppercase();
