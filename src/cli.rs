@@ -88,7 +88,7 @@ pub struct Making {
     /// Show what would be done; write nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Write the patch to a file, or to stdout with `-`
+    /// Write the patch to a file, or to stdout with `-`; its paths begin at DIR
     #[arg(long, value_name = "FILE|-")]
     pub patch: Option<String>,
     /// Apply without building and testing first; recorded as unproven

@@ -294,8 +294,16 @@ pub fn locked(context: &Context, place: &Where) -> Result<(Target, Lock)> {
     let mut all: Vec<String> = vec![];
     for path in std::iter::once(".".to_owned()).chain(apps).chain(place.path.as_deref().map(normal)) {
         let file = if path == "." { lock::PATH.to_owned() } else { format!("{path}/{}", lock::PATH) };
-        if !all.contains(&path) && text(&disk, &file)?.is_some() {
-            all.push(path);
+        if all.contains(&path) {
+            continue;
+        }
+        match disk.read(&RelPath::new(&file)?)? {
+            Read::Text(_) => all.push(path),
+            Read::NotText => {
+                let fix = "restore it from version control";
+                return Err(Problem::problem(format!("{file}: it is not a text file"), fix).into());
+            }
+            Read::Missing => {}
         }
     }
     let wanted = place.path.as_deref().map(normal);

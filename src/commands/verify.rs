@@ -54,9 +54,13 @@ fn show(context: &Context, drifts: &[Drift], proof: &[String]) {
             "what was generated is unchanged, wired in, and its libraries are at or above their floors",
         ));
     } else {
-        ui.say(&paint(WARN, &format!("{} differences from what was generated", drifts.len())));
+        ui.say(&paint(WARN, &format!("{} from what was generated", differences(drifts.len()))));
     }
     for line in proof {
         ui.say(&paint(DIM, &printable(line)));
     }
+}
+
+fn differences(count: usize) -> String {
+    if count == 1 { "1 difference".to_owned() } else { format!("{count} differences") }
 }

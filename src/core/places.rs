@@ -61,7 +61,7 @@ fn choose(anchor: &Anchor, found: Found, input: &Input<'_>) -> Result<Option<Pla
         let chosen = all.iter().find(|place| place.path == *path && line(place) == *number);
         return chosen.cloned().map(Some).ok_or_else(|| {
             let fix = format!("name the file and line of {}", anchor.describe);
-            Problem::usage(format!("`--at {id}={path}:{number}`: there is no {} there", anchor.describe), fix)
+            Problem::usage(format!("`--at {id}={path}:{number}`: {} is not there", anchor.describe), fix)
         });
     }
     if all.len() < 2 {

@@ -242,7 +242,8 @@ impl App {
     async fn hang_up(&self, request: Request<Body>) {
         let mut running = std::pin::pin!(self.router.clone().oneshot(request));
         let is_pending = std::future::poll_fn(|context| {
-            std::task::Poll::Ready(running.as_mut().poll(context).is_pending())
+            let polled = std::future::Future::poll(running.as_mut(), context);
+            std::task::Poll::Ready(polled.is_pending())
         });
         assert!(is_pending.await, "it takes longer");
     }

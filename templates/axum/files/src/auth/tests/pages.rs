@@ -390,8 +390,8 @@ async fn red_03_and_inp_06_nothing_is_rendered_as_markup() {
     let app = App::with(&roomy()).await;
     let mut ann = app.signed_in_account(ANN).await;
     for attack in [
-        "\"><svg onload=alert(1)>", "<script>SENT</script>", "'><img src=x onerror=1>", "{{7*7}}", "${7*7}",
-        "<%= 7*7 %>", "x\r\nset-cookie: a=b",
+        "\"><svg onload=alert(1)>", "<script>SENT</script>", "'><img src=x onerror=1>", "{{1234*5678}}", "${1234*5678}",
+        "<%= 1234*5678 %>", "x\r\nset-cookie: a=b",
     ] {
         let query = encoded(&[("done", attack), ("next", &format!("/{attack}")), ("token", attack), ("error", attack)]);
         let mut answers = vec![];
@@ -414,7 +414,7 @@ async fn red_03_and_inp_06_nothing_is_rendered_as_markup() {
         answers.push(phone.open("/auth/sessions").await);
         for answer in answers {
             assert!(answer.is_page(), "{attack}");
-            for raw in ["<svg", "<script", "<img", "<%=", "49"] {
+            for raw in ["<svg", "<script", "<img", "<%=", "7006652"] {
                 let body = answer.text.split_once("<body").expect("a body").1;
                 assert!(!body.contains(raw), "{attack}: {body}");
             }
