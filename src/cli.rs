@@ -56,6 +56,9 @@ pub enum Command {
     Verify(verify::Args),
     /// Take back the last `add`
     Undo(undo::Args),
+    /// Attack the app, and tell which protections hold; exit 1 if one does not
+    #[cfg(feature = "probe")]
+    Probe(crate::commands::probe::Args),
     /// List stacks, modules and options
     List(list::Args),
     /// Print a fresh AUTH_SECRET for an environment

@@ -45,6 +45,8 @@ fn run(packs: Vec<Pack>, interrupt: Interrupt, args: Vec<std::ffi::OsString>) ->
         Command::Detect(args) => detect::run(&context, args)?,
         Command::Check(args) => check::run(&context, args)?,
         Command::Verify(args) => return verify::run(&context, args),
+        #[cfg(feature = "probe")]
+        Command::Probe(args) => return commands::probe::run(&context, args),
         Command::Undo(args) => undo::run(&context, args)?,
         Command::List(args) => list::run(&context, args)?,
         Command::Secret(args) => secret::run(&context, args)?,
@@ -58,6 +60,8 @@ fn writes(cli: &Cli) -> bool {
         Command::Add(args) => !args.making.dry_run,
         Command::Undo(args) => !args.dry_run,
         Command::Check(_) => true,
+        #[cfg(feature = "probe")]
+        Command::Probe(_) => false,
         Command::Detect(_) | Command::Verify(_) | Command::List(_) | Command::Secret(_) => false,
     }
 }

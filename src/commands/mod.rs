@@ -6,6 +6,8 @@ pub mod detect;
 pub mod list;
 pub mod make;
 pub mod new;
+#[cfg(feature = "probe")]
+pub mod probe;
 pub mod proof;
 pub mod secret;
 pub mod target;

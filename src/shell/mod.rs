@@ -38,6 +38,13 @@ impl Interrupt {
         self.0.store(true, Ordering::SeqCst);
     }
 
+    /// The note itself, for a library that looks at it.
+    #[cfg(feature = "probe")]
+    #[must_use]
+    pub fn shared(&self) -> Arc<AtomicBool> {
+        self.0.clone()
+    }
+
     #[must_use]
     pub fn is_set(&self) -> bool {
         self.0.load(Ordering::SeqCst)

@@ -1,0 +1,213 @@
+//! The application under attack: how it is started, where it is, what it says, and that it ends.
+
+use std::{
+    collections::BTreeMap,
+    io::Read,
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    os::unix::process::CommandExt as _,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU16, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail};
+use rustix::process::{Pid, Signal, kill_process_group};
+
+/// How long an application may take until it takes connections.
+pub const BOOT: Duration = Duration::from_secs(60);
+/// What an application may say before it counts as flooding.
+const LOG_LIMIT: usize = 64 << 20;
+const GRACE: Duration = Duration::from_secs(3);
+/// Set for every process that is started, so that one which leaves its group is found as well.
+const MARK: &str = "AUTHWRIGHT_PROBE_RUN";
+
+/// A process of the application with all that it starts; it ends with this value.
+pub struct Process {
+    child: Mutex<Child>,
+    group: Pid,
+    log: Arc<Log>,
+    mark: String,
+}
+
+#[derive(Default)]
+struct Log {
+    bytes: Mutex<Vec<u8>>,
+    flooded: AtomicBool,
+}
+
+impl Process {
+    /// # Errors
+    /// When the program cannot be started.
+    pub fn start(command: &[String], folder: &Path, variables: &BTreeMap<String, String>) -> Result<Self> {
+        let [program, arguments @ ..] = command else { bail!("the contract's command is empty") };
+        let (mut output, input) = std::io::pipe().context("cannot make a pipe")?;
+        let mark = unique();
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(folder).envs(variables).env(MARK, &mark);
+        command.stdin(Stdio::null()).stdout(input.try_clone().context("cannot make a pipe")?).stderr(input);
+        let child = command
+            .process_group(0)
+            .spawn()
+            .with_context(|| format!("cannot start `{program}` in `{}`", folder.display()))?;
+        // The writing ends stay with the process alone, so that the reader sees its end.
+        drop(command);
+        let group = Pid::from_child(&child);
+        let log = Arc::new(Log::default());
+        let shared = log.clone();
+        thread::spawn(move || keep(&mut output, &shared, group));
+        Ok(Self { child: Mutex::new(child), group, log, mark })
+    }
+
+    /// All that it has said so far, on both outputs.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&self.log.bytes.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+    }
+
+    /// The last lines of the log.
+    pub fn last_words(&self) -> String {
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(15)..].join("\n")
+    }
+
+    /// Whether it was ended because it wrote more than 64 MiB.
+    pub fn has_flooded(&self) -> bool {
+        self.log.flooded.load(Ordering::Relaxed)
+    }
+
+    /// How it ended, if it did.
+    pub fn ended(&self) -> Option<ExitStatus> {
+        self.child.lock().unwrap_or_else(PoisonError::into_inner).try_wait().ok().flatten()
+    }
+
+    /// How it ended, waiting for that as long.
+    pub fn wait(&self, patience: Duration) -> Option<ExitStatus> {
+        let deadline = Instant::now() + patience;
+        loop {
+            let ended = self.ended();
+            if ended.is_some() || Instant::now() >= deadline {
+                return ended;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Asks the process to end, as an operator does; gives how it ended.
+    pub fn stop(&self) -> Option<ExitStatus> {
+        _ = kill_process_group(self.group, Signal::TERM);
+        self.wait(GRACE)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        _ = kill_process_group(self.group, Signal::KILL);
+        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        _ = child.kill();
+        _ = child.wait();
+        end_strays(&self.mark);
+    }
+}
+
+fn keep(output: &mut impl Read, log: &Log, group: Pid) {
+    let mut buffer = vec![0; 64 << 10];
+    while let Ok(count @ 1..) = output.read(&mut buffer) {
+        let mut bytes = log.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        if bytes.len() < LOG_LIMIT {
+            bytes.extend_from_slice(&buffer[..count]);
+        } else if !log.flooded.swap(true, Ordering::Relaxed) {
+            _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+}
+
+/// Ends what left the group. It is known by the mark in its environment, which only this application has.
+#[cfg(target_os = "linux")]
+fn end_strays(mark: &str) {
+    use rustix::process::{PidfdFlags, pidfd_open, pidfd_send_signal};
+    let wanted = format!("{MARK}={mark}");
+    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let number = entry.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw);
+        // The handle comes before the look, so that it is this process that is ended and no later one.
+        let Some(process) = number.and_then(|number| pidfd_open(number, PidfdFlags::empty()).ok()) else { continue };
+        let variables = std::fs::read(entry.path().join("environ")).unwrap_or_default();
+        if variables.split(|byte| *byte == 0).any(|one| one == wanted.as_bytes()) {
+            _ = pidfd_send_signal(process, Signal::KILL);
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn end_strays(_: &str) {}
+
+/// A word that no other run has.
+pub fn unique() -> String {
+    crate::random::letters(16)
+}
+
+/// A port of this machine that nothing listens on, and that this run does not give out again.
+///
+/// # Errors
+/// When no port is free.
+pub fn free_port() -> Result<u16> {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    if NEXT.load(Ordering::Relaxed) == 0 {
+        let first = 20_000 + crate::random::below(10_000);
+        _ = NEXT.compare_exchange(0, first, Ordering::Relaxed, Ordering::Relaxed);
+    }
+    for _ in 0..2_000 {
+        let port = 20_000 + NEXT.fetch_add(1, Ordering::Relaxed) % 12_000;
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("no port of this machine is free between 20000 and 32000")
+}
+
+/// Waits until something takes connections there. `Ok(false)`: the process ended first.
+///
+/// # Errors
+/// When neither happens in time.
+pub fn until_open(process: &Process, address: SocketAddr, patience: Duration) -> Result<bool> {
+    let deadline = Instant::now() + patience;
+    loop {
+        if process.ended().is_some() {
+            return Ok(false);
+        }
+        if TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok() {
+            return Ok(true);
+        }
+        if Instant::now() >= deadline {
+            bail!("it took no connection on {address} within {} s", patience.as_secs());
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A folder that is deleted with this value.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// # Errors
+    /// When it cannot be made.
+    pub fn new() -> Result<Self> {
+        let path = std::env::temp_dir().join(format!("authwright-probe-{}", unique()));
+        std::fs::create_dir(&path).with_context(|| format!("cannot make the folder `{}`", path.display()))?;
+        Ok(Self(path))
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        _ = std::fs::remove_dir_all(&self.0);
+    }
+}

@@ -1,0 +1,363 @@
+//! A browser as far as attacks need one: a cookie jar, an address, and requests by role.
+
+use std::{
+    collections::BTreeMap,
+    net::IpAddr,
+    sync::{Arc, atomic::Ordering},
+};
+
+use serde_json::{Map, Value};
+
+use crate::{
+    contract::{CsrfSource, Encoding, MailLink, Role},
+    http::{Answer, Request, exchange},
+    lab::{App, PROXY},
+    test::{Outcome, Stop},
+};
+
+/// Cookies as a server set them; nothing of what a browser would refuse is refused.
+pub type Jar = BTreeMap<String, String>;
+
+/// Sends to one application. Each new client has an address and a jar of its own.
+pub struct Client {
+    pub app: Arc<App>,
+    pub jar: Jar,
+    /// The address that the application sees through its proxy; `None` sends no `X-Forwarded-For`.
+    pub source: Option<String>,
+    /// The address of this machine that connections come from.
+    pub from: Option<IpAddr>,
+    /// The one process to talk to; else they take turns.
+    pub instance: Option<usize>,
+}
+
+/// A request of a role that is still being filled.
+#[derive(Clone, Debug)]
+pub struct Call {
+    role: Arc<Role>,
+    name: String,
+    path: String,
+    query: Vec<(String, String)>,
+    fields: Map<String, Value>,
+    encoding: Encoding,
+    accept: Option<String>,
+}
+
+impl Call {
+    /// A field, by the probe's name.
+    #[must_use]
+    pub fn field(mut self, name: &str, value: impl Into<Value>) -> Self {
+        let name = self.role.fields.get(name).map_or(name, String::as_str).to_owned();
+        self.fields.insert(name, value.into());
+        self
+    }
+
+    /// A parameter of the query, by the probe's name.
+    #[must_use]
+    pub fn query(mut self, name: &str, value: &str) -> Self {
+        let name = self.role.query.get(name).map_or(name, String::as_str).to_owned();
+        self.query.push((name, value.to_owned()));
+        self
+    }
+
+    /// A `{name}` in the path.
+    #[must_use]
+    pub fn segment(mut self, name: &str, value: &str) -> Self {
+        self.path = self.path.replace(&format!("{{{name}}}"), &encoded(value));
+        self
+    }
+
+    #[must_use]
+    pub fn encoding(mut self, encoding: Encoding) -> Self {
+        self.encoding = encoding;
+        self
+    }
+
+    pub fn role(&self) -> &Role {
+        &self.role
+    }
+
+    /// The role's name in the contract.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The fields by the application's names.
+    pub fn fields(&self) -> &Map<String, Value> {
+        &self.fields
+    }
+
+    pub fn is_safe(&self) -> bool {
+        matches!(self.role.method.as_str(), "GET" | "HEAD")
+    }
+
+    /// The request with its body, and no header but the body's type.
+    pub fn request(&self) -> Request {
+        let query: Vec<String> =
+            self.query.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect();
+        let target = if query.is_empty() { self.path.clone() } else { format!("{}?{}", self.path, query.join("&")) };
+        let mut request = Request::new(&self.role.method, &target);
+        request.role = Some(self.role.clone());
+        if let Some(accept) = &self.accept {
+            request = request.header("Accept", accept);
+        }
+        if self.is_safe() || (self.fields.is_empty() && self.role.fields.is_empty()) {
+            return request;
+        }
+        match self.encoding {
+            Encoding::Json => {
+                request.header("Content-Type", "application/json").body(Value::Object(self.fields.clone()).to_string())
+            }
+            Encoding::Form => request.header("Content-Type", "application/x-www-form-urlencoded").body(self.form()),
+        }
+    }
+
+    fn form(&self) -> String {
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+        let pairs: Vec<String> =
+            self.fields.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(&text(value)))).collect();
+        pairs.join("&")
+    }
+}
+
+/// Percent-encoded, with everything but unreserved characters.
+pub fn encoded(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
+}
+
+impl App {
+    /// A client of an address that nobody had before, with an empty jar.
+    pub fn client(self: &Arc<Self>) -> Client {
+        let number = self.sources.fetch_add(1, Ordering::Relaxed) + 1;
+        // Each in a network of its own: some limits count a whole /24.
+        let [_, _, high, low] = u32::try_from(number).unwrap_or(u32::MAX).to_be_bytes();
+        let (source, from) = if self.direct {
+            // Loopback is 127.0.0.0/8, so a client of its own is another address of it.
+            let from = cfg!(target_os = "linux").then(|| IpAddr::from([127, 1 + high % 200, low, 9]));
+            (None, from)
+        } else {
+            (Some(format!("10.{high}.{low}.7")), Some(PROXY))
+        };
+        Client { app: self.clone(), jar: Jar::new(), source, from, instance: None }
+    }
+
+    /// A request of the role, to be filled.
+    ///
+    /// # Errors
+    /// When the contract has no such role. That is a failure of the control: what it needs is not there.
+    pub fn role(&self, name: &str) -> Outcome<Call> {
+        let role = self.contract.roles.get(name);
+        let role = role.ok_or_else(|| Stop::Missing(format!("the contract has no role {name}")))?;
+        Ok(self.call_of(name, role))
+    }
+
+    fn call_of(&self, name: &str, role: &Role) -> Call {
+        Call {
+            role: Arc::new(role.clone()),
+            name: name.to_owned(),
+            path: role.path.clone(),
+            query: vec![],
+            fields: Map::new(),
+            encoding: role.encoding.unwrap_or(self.contract.encoding),
+            accept: None,
+        }
+    }
+
+    /// The page where a role's form stands, or a page without role; got, not sent.
+    ///
+    /// # Errors
+    /// `NotApplicable` when the application has no pages.
+    pub fn page(&self, name: &str) -> Outcome<Call> {
+        let mut call = self.form(name)?;
+        let mut role = (*call.role).clone();
+        "GET".clone_into(&mut role.method);
+        call.role = Arc::new(role);
+        Ok(call)
+    }
+
+    /// The role as its form is sent; success and failure are those of pages.
+    ///
+    /// # Errors
+    /// `NotApplicable` when the application has no pages.
+    pub fn form(&self, name: &str) -> Outcome<Call> {
+        let pages = self.contract.pages.as_ref();
+        let pages = pages.ok_or_else(|| Stop::NotApplicable("the application has no pages".to_owned()))?;
+        let call = match pages.only.get(name) {
+            Some(role) => self.call_of(name, role),
+            None => self.role(name)?,
+        };
+        let role = Role { success: pages.success.clone(), ..(*call.role).clone() };
+        Ok(Call { role: Arc::new(role), encoding: pages.encoding, accept: Some(pages.accept.clone()), ..call })
+    }
+
+    /// The link that the role mails.
+    ///
+    /// # Errors
+    /// When the contract does not say how it looks.
+    pub fn link_of(&self, role: &str) -> Outcome<MailLink> {
+        let link = self.role(role)?.role.mail.clone();
+        link.ok_or_else(|| Stop::Missing(format!("the contract has no `mail` in role {role}")))
+    }
+}
+
+impl Client {
+    /// Another client with the same jar and address.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        Self {
+            app: self.app.clone(),
+            jar: self.jar.clone(),
+            source: self.source.clone(),
+            from: self.from,
+            instance: self.instance,
+        }
+    }
+
+    /// The same jar from an address that nobody had before.
+    #[must_use]
+    pub fn elsewhere(&self) -> Self {
+        Self { jar: self.jar.clone(), instance: self.instance, ..self.app.client() }
+    }
+
+    /// The session in the jar.
+    pub fn session(&self) -> Option<String> {
+        let session = &self.app.contract.cookies.session;
+        let development = self.app.contract.cookies.development.get("session");
+        self.jar.get(session).or_else(|| self.jar.get(development?)).cloned()
+    }
+
+    /// The same client with another session, or none.
+    #[must_use]
+    pub fn with_session(&self, session: Option<&str>) -> Self {
+        let mut client = self.copy();
+        let name = self.app.contract.cookies.session.clone();
+        match session {
+            Some(session) => _ = client.jar.insert(name, session.to_owned()),
+            None => _ = client.jar.remove(&name),
+        }
+        client
+    }
+
+    /// What a browser adds to an unsafe request that a page of the application makes.
+    ///
+    /// # Errors
+    /// When the token that the contract asks for does not come.
+    pub fn guarded(&self, call: &Call) -> Outcome<Request> {
+        let csrf = self.app.contract.csrf.clone();
+        if call.is_safe() {
+            return Ok(call.request());
+        }
+        let (mut call, mut headers) = (call.clone(), vec![]);
+        if csrf.source == CsrfSource::Token {
+            let token = self.csrf_token()?;
+            match (&csrf.header, &csrf.field) {
+                (Some(header), _) => headers.push((header.clone(), token)),
+                (None, Some(field)) => _ = call.fields.insert(field.clone(), token.into()),
+                (None, None) => {
+                    return Err(Stop::Missing("the contract's `[csrf]` names neither `header` nor `field`".to_owned()));
+                }
+            }
+        }
+        headers.extend(
+            csrf.headers.iter().map(|(name, value)| (name.clone(), value.replace("{base_url}", &self.app.origin))),
+        );
+        Ok(headers.into_iter().fold(call.request(), |request, (name, value)| request.with(&name, value)))
+    }
+
+    /// A fresh anti-forgery token for this jar, from role CSRF.
+    ///
+    /// # Errors
+    /// When the contract does not say where it is, or it does not come.
+    pub fn csrf_token(&self) -> Outcome<String> {
+        let missing = || Stop::Missing("the contract's `[csrf]` has no `token`".to_owned());
+        let pointer = self.app.contract.csrf.token.clone().ok_or_else(missing)?;
+        let mut client = self.copy();
+        let answer = client.send(&client.app.role("CSRF")?.request())?;
+        let token = answer.json().pointer(&pointer).and_then(|token| Some(token.as_str()?.to_owned()));
+        token.ok_or_else(|| Stop::Positive("role CSRF gives a token".to_owned(), answer.exchange()))
+    }
+
+    /// Sends as a page of the application would.
+    ///
+    /// # Errors
+    /// When there is no answer; see [`Stop`].
+    pub fn call(&mut self, call: &Call) -> Outcome<Answer> {
+        // A token may come with a cookie that it is bound to.
+        if self.app.contract.csrf.source == CsrfSource::Token && !call.is_safe() {
+            let visit = self.app.role("CSRF")?.request();
+            self.send(&visit)?;
+        }
+        let request = self.guarded(call)?;
+        self.send(&request)
+    }
+
+    /// Sends the request with Host, cookies, address, length and `Connection: close` where it does not have them itself, and
+    /// keeps the cookies of the answer.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub fn send(&mut self, request: &Request) -> Outcome<Answer> {
+        let answer = self.try_send(request)?;
+        Ok(answer)
+    }
+
+    /// As [`Self::send`], for tests to which a closed connection is an answer too.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub fn try_send(&mut self, request: &Request) -> Result<Answer, crate::http::Broken> {
+        let request = self.completed(request);
+        let answer = exchange(self.address(), self.from, &request, &self.app.contract)?;
+        self.keep(&answer);
+        Ok(answer)
+    }
+
+    /// The process that the next request goes to.
+    pub fn address(&self) -> std::net::SocketAddr {
+        let turn = || self.app.turns.fetch_add(1, Ordering::Relaxed);
+        self.app.address(self.instance.unwrap_or_else(turn))
+    }
+
+    /// The request as it would go over the wire.
+    pub fn completed(&self, request: &Request) -> Request {
+        let mut request = request.clone();
+        let mut add = |name: &str, value: String| {
+            if !request.has(name) {
+                request.headers.push((name.to_owned(), value.into_bytes()));
+            }
+        };
+        add("Host", self.app.origin.split("://").nth(1).unwrap_or("app.test").to_owned());
+        add("Connection", "close".to_owned());
+        if let Some(source) = &self.source {
+            add("X-Forwarded-For", source.clone());
+            add("X-Forwarded-Proto", "https".to_owned());
+        }
+        if !self.jar.is_empty() {
+            let cookies: Vec<String> = self.jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            add("Cookie", cookies.join("; "));
+        }
+        let length = request.body.len();
+        if (length > 0 || !matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS" | "TRACE"))
+            && !request.has("Content-Length")
+            && !request.has("Transfer-Encoding")
+        {
+            request.headers.push(("Content-Length".to_owned(), length.to_string().into_bytes()));
+        }
+        request
+    }
+
+    fn keep(&mut self, answer: &Answer) {
+        for cookie in answer.cookies() {
+            let gone =
+                cookie.value().is_empty() || cookie.max_age().is_some_and(|age| age.is_zero() || age.is_negative());
+            if gone {
+                self.jar.remove(cookie.name());
+            } else {
+                self.jar.insert(cookie.name().to_owned(), cookie.value().to_owned());
+            }
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! The attacks, one file a group of the catalogue.
+
+mod ses;
+
+use crate::test::{Outcome, Test};
+
+/// How a control is attacked.
+pub struct Attack {
+    pub id: &'static str,
+    pub run: fn(&mut Test<'_>) -> Outcome,
+    /// Nothing else may load the machine: it compares times, or counts on many requests at one moment.
+    pub alone: bool,
+}
+
+const fn attack(id: &'static str, run: fn(&mut Test<'_>) -> Outcome) -> Attack {
+    Attack { id, run, alone: false }
+}
+
+impl Attack {
+    const fn alone(mut self) -> Self {
+        self.alone = true;
+        self
+    }
+}
+
+const GROUPS: &[&[Attack]] = &[ses::ATTACKS];
+
+pub fn find(id: &str) -> Option<&'static Attack> {
+    GROUPS.iter().copied().flatten().find(|attack| attack.id == id)
+}

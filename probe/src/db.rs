@@ -1,0 +1,238 @@
+//! The application's database: reading it, and dating rows back.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, bail};
+use postgres::{NoTls, SimpleQueryMessage};
+use rusqlite::types::ValueRef;
+
+use crate::contract::{self, TimeKind};
+
+const BUSY: Duration = Duration::from_secs(10);
+
+/// Column to value as text; blobs as `\x` and hex digits.
+pub type Row = BTreeMap<String, Option<String>>;
+
+/// Where the database is.
+#[derive(Clone, Debug)]
+pub enum Place {
+    Sqlite(PathBuf),
+    /// A URL.
+    Postgres(String),
+}
+
+/// The database with the contract's names for it.
+#[derive(Clone, Debug)]
+pub struct Db {
+    place: Place,
+    names: contract::Db,
+}
+
+impl Db {
+    pub fn new(place: Place, names: contract::Db) -> Self {
+        Self { place, names }
+    }
+
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    pub fn is_postgres(&self) -> bool {
+        matches!(self.place, Place::Postgres(_))
+    }
+
+    /// The rows of a query.
+    ///
+    /// # Errors
+    /// When the database cannot be reached or refuses the statement.
+    pub fn rows(&self, sql: &str) -> Result<Vec<Row>> {
+        let rows = match &self.place {
+            Place::Sqlite(path) => sqlite_rows(path, sql),
+            Place::Postgres(url) => postgres_rows(url, sql),
+        };
+        rows.with_context(|| format!("the database refused `{sql}`"))
+    }
+
+    /// Runs statements that give no rows.
+    ///
+    /// # Errors
+    /// When the database cannot be reached or refuses one.
+    pub fn run(&self, sql: &str) -> Result<()> {
+        let done = match &self.place {
+            Place::Sqlite(path) => sqlite(path).and_then(|db| Ok(db.execute_batch(sql)?)),
+            Place::Postgres(url) => client(url).and_then(|mut client| Ok(client.batch_execute(sql)?)),
+        };
+        done.with_context(|| format!("the database refused `{sql}`"))
+    }
+
+    /// The application's name of a table, such as `users`.
+    ///
+    /// # Errors
+    /// When the contract has none.
+    pub fn table(&self, table: &str) -> Result<String> {
+        self.name(table, "table")
+    }
+
+    /// The application's name of a column.
+    ///
+    /// # Errors
+    /// When the contract has none.
+    pub fn column(&self, table: &str, column: &str) -> Result<String> {
+        self.name(table, column)
+    }
+
+    pub fn has_column(&self, table: &str, column: &str) -> bool {
+        self.name(table, column).is_ok()
+    }
+
+    fn name(&self, table: &str, key: &str) -> Result<String> {
+        let entry = self.names.tables.get(table).and_then(|names| names.get(key));
+        let nested = |entry: &toml::Value| Some(entry.get("column")?.as_str()?.to_owned());
+        let name = entry.and_then(|entry| entry.as_str().map(ToOwned::to_owned).or_else(|| nested(entry)));
+        name.with_context(|| format!("the contract has no `{key}` in `[db.{table}]`"))
+    }
+
+    /// The rows of a table whose column has the value; names are the contract's.
+    ///
+    /// # Errors
+    /// When the contract lacks a name or the database cannot be read.
+    pub fn find(&self, table: &str, column: &str, value: &str) -> Result<Vec<Row>> {
+        let (name, column) = (self.table(table)?, self.column(table, column)?);
+        self.rows(&format!("SELECT * FROM {name} WHERE {column} = {}", quoted(value)))
+    }
+
+    /// The value of one column in the one row that is found; `None` for NULL.
+    ///
+    /// # Errors
+    /// When there is not exactly one row, besides what [`Self::find`] says.
+    pub fn one(&self, table: &str, by: &str, value: &str, column: &str) -> Result<Option<String>> {
+        let rows = self.find(table, by, value)?;
+        let [row] = rows.as_slice() else { bail!("{} rows of `{table}` have that `{by}`, not one", rows.len()) };
+        Ok(row.get(&self.column(table, column)?).cloned().flatten())
+    }
+
+    pub fn count(&self, table: &str) -> Result<usize> {
+        let rows = self.rows(&format!("SELECT count(*) AS n FROM {}", self.table(table)?))?;
+        let count = rows.first().and_then(|row| row.get("n")?.as_ref()?.parse().ok());
+        count.context("the database counts no rows")
+    }
+
+    /// Sets a column of the rows that are found to an SQL expression.
+    ///
+    /// # Errors
+    /// As for [`Self::find`].
+    pub fn set(&self, table: &str, by: &str, value: &str, column: &str, expression: &str) -> Result<()> {
+        let (name, by, column) = (self.table(table)?, self.column(table, by)?, self.column(table, column)?);
+        self.run(&format!("UPDATE {name} SET {column} = {expression} WHERE {by} = {}", quoted(value)))
+    }
+
+    /// Makes a moment that a row holds that many seconds older.
+    ///
+    /// # Errors
+    /// As for [`Self::find`].
+    pub fn age(&self, table: &str, by: &str, value: &str, column: &str, seconds: u64) -> Result<()> {
+        let name = self.column(table, column)?;
+        let expression = match (self.names.time, self.is_postgres()) {
+            (TimeKind::UnixSeconds, _) => format!("{name} - {seconds}"),
+            (TimeKind::UnixMillis, _) => format!("{name} - {seconds}000"),
+            (TimeKind::Timestamp, true) => format!("{name} - interval '{seconds} seconds'"),
+            (TimeKind::Timestamp, false) => format!("datetime({name}, '-{seconds} seconds')"),
+        };
+        self.set(table, by, value, column, &expression)
+    }
+
+    /// The tables that are there, as the database names them.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn tables(&self) -> Result<Vec<String>> {
+        let sql = if self.is_postgres() {
+            "SELECT quote_ident(table_schema) || '.' || quote_ident(table_name) AS name FROM information_schema.tables \
+             WHERE table_type = 'BASE TABLE' AND table_schema NOT IN ('pg_catalog', 'information_schema') ORDER BY 1"
+        } else {
+            "SELECT '\"' || name || '\"' AS name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY 1"
+        };
+        Ok(self.rows(sql)?.into_iter().filter_map(|mut row| row.remove("name").flatten()).collect())
+    }
+
+    /// Every value of every table: table, column, value.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn dump(&self) -> Result<Vec<(String, String, String)>> {
+        let mut all = vec![];
+        for table in self.tables()? {
+            for row in self.rows(&format!("SELECT * FROM {table}"))? {
+                all.extend(row.into_iter().filter_map(|(column, value)| Some((table.clone(), column, value?))));
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// An SQL string literal.
+pub fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+fn sqlite(path: &Path) -> Result<rusqlite::Connection> {
+    // Not created: a path that is wrong shall not look like an empty database.
+    let db = rusqlite::Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    db.busy_timeout(BUSY)?;
+    Ok(db)
+}
+
+fn sqlite_rows(path: &Path, sql: &str) -> Result<Vec<Row>> {
+    let db = sqlite(path)?;
+    let mut statement = db.prepare(sql)?;
+    let names: Vec<String> = statement.column_names().into_iter().map(ToOwned::to_owned).collect();
+    let mut found = statement.query([])?;
+    let mut rows = vec![];
+    while let Some(row) = found.next()? {
+        let value = |at: usize| Ok::<_, rusqlite::Error>(text(row.get_ref(at)?));
+        let values = names.iter().enumerate().map(|(at, name)| Ok((name.clone(), value(at)?)));
+        rows.push(values.collect::<Result<Row, rusqlite::Error>>()?);
+    }
+    Ok(rows)
+}
+
+fn text(value: ValueRef<'_>) -> Option<String> {
+    match value {
+        ValueRef::Null => None,
+        ValueRef::Integer(number) => Some(number.to_string()),
+        ValueRef::Real(number) => Some(number.to_string()),
+        ValueRef::Text(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+        ValueRef::Blob(bytes) => Some(format!("\\x{}", hex(bytes))),
+    }
+}
+
+/// Lower-case hex digits.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn client(url: &str) -> Result<postgres::Client> {
+    let mut config: postgres::Config = url.parse()?;
+    config.connect_timeout(BUSY);
+    Ok(config.connect(NoTls)?)
+}
+
+fn postgres_rows(url: &str, sql: &str) -> Result<Vec<Row>> {
+    let mut rows = vec![];
+    for message in client(url)?.simple_query(sql)? {
+        if let SimpleQueryMessage::Row(row) = message {
+            let value = |at: usize| row.get(at).map(ToOwned::to_owned);
+            let names = row.columns().iter().enumerate();
+            rows.push(names.map(|(at, column)| (column.name().to_owned(), value(at))).collect());
+        }
+    }
+    Ok(rows)
+}

@@ -1,0 +1,473 @@
+//! Where attacks are made: it starts the application with what a test asks for, or takes one that runs.
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, anyhow, bail};
+
+use crate::{
+    app::{BOOT, Folder, Process, free_port, until_open},
+    contract::{Contract, DbKind, Start},
+    db::{Db, Place},
+    mail::Sink,
+    postgres_server::Server,
+    random,
+};
+
+/// What browsers see. The application stands behind a proxy that ends TLS there.
+pub const ORIGIN: &str = "https://app.test";
+/// The name that the application is given; passwords made of it are refused.
+pub const APP_NAME: &str = "acmeportal";
+/// Where requests come from that go through the proxy.
+pub const PROXY: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// What the attacks go against.
+pub enum Target {
+    /// A folder with the application, started from the contract.
+    Folder(PathBuf),
+    /// An application that runs, at an address that was checked.
+    Running { address: SocketAddr, origin: String, smtp: Option<SocketAddr>, database: Option<String> },
+}
+
+/// What differs from the start that is usual: production, behind a trusted proxy, with shipped limits.
+#[derive(Clone, Debug, Default)]
+pub struct Setup {
+    /// The probe's name of a setting to its value.
+    pub settings: BTreeMap<String, String>,
+    /// A variable to its value, or to `None` to leave it out.
+    pub variables: BTreeMap<String, Option<String>>,
+    /// No proxy is trusted.
+    pub direct: bool,
+    /// Started as in development.
+    pub development: bool,
+    /// Processes that share one database; the contract's number if not said.
+    pub instances: Option<usize>,
+    /// A folder to start in instead of the project's.
+    pub folder: Option<PathBuf>,
+    /// A database that is there instead of a fresh one.
+    pub database: Option<Place>,
+}
+
+impl Setup {
+    #[must_use]
+    pub fn set(mut self, setting: &str, value: impl ToString) -> Self {
+        self.settings.insert(setting.to_owned(), value.to_string());
+        self
+    }
+
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: Option<&str>) -> Self {
+        self.variables.insert(name.to_owned(), value.map(ToOwned::to_owned));
+        self
+    }
+
+    #[must_use]
+    pub fn direct(mut self) -> Self {
+        self.direct = true;
+        self
+    }
+}
+
+/// An application that takes requests. It ends with the last value that holds it.
+pub struct App {
+    pub contract: Arc<Contract>,
+    pub origin: String,
+    /// Settings and variables it was started with.
+    pub variables: BTreeMap<String, String>,
+    pub(crate) addresses: Vec<SocketAddr>,
+    pub(crate) direct: bool,
+    processes: Mutex<Vec<Process>>,
+    mail: Option<Sink>,
+    db: Option<Db>,
+    folder: Option<Folder>,
+    pub(crate) sources: AtomicUsize,
+    pub(crate) turns: AtomicUsize,
+}
+
+/// How a start went that need not succeed.
+pub enum Started {
+    Up(Box<App>),
+    /// It ended by itself.
+    Ended {
+        code: Option<i32>,
+        output: String,
+        took: Duration,
+    },
+    /// It neither ended nor took connections; it was ended.
+    Silent {
+        output: String,
+    },
+}
+
+impl App {
+    pub fn address(&self, instance: usize) -> SocketAddr {
+        self.addresses[instance % self.addresses.len()]
+    }
+
+    pub fn instances(&self) -> usize {
+        self.addresses.len()
+    }
+
+    /// The mails that the application sent.
+    ///
+    /// # Errors
+    /// When the application runs elsewhere and sends its mail elsewhere.
+    pub fn mail(&self) -> Result<&Sink> {
+        self.mail
+            .as_ref()
+            .context("mails cannot be read: the application was not started by the probe, and `--smtp` was not given")
+    }
+
+    /// # Errors
+    /// When the contract names no database, or it is not known where it is.
+    pub fn db(&self) -> Result<&Db> {
+        self.db
+            .as_ref()
+            .context("the database cannot be read: the contract has no `[db]`, or `--database` was not given")
+    }
+
+    /// What all instances have written to their outputs.
+    ///
+    /// # Errors
+    /// When the application was not started by the probe.
+    pub fn log(&self) -> Result<String> {
+        let processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
+        if processes.is_empty() {
+            bail!("logs cannot be read: the application was not started by the probe");
+        }
+        Ok(processes.iter().map(Process::log).collect())
+    }
+
+    /// Why the application is no longer there, if it is not.
+    pub fn death(&self) -> Option<String> {
+        let processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
+        processes.iter().find_map(|process| {
+            if process.has_flooded() {
+                return Some("the application wrote more than 64 MiB to its output and was ended".to_owned());
+            }
+            let status = process.ended()?;
+            Some(format!("the application ended ({status}); its last words:\n{}", process.last_words()))
+        })
+    }
+
+    /// A folder that lives as long as the application.
+    pub fn folder(&self) -> Option<&Path> {
+        self.folder.as_ref().map(Folder::path)
+    }
+
+    /// Ends all instances and starts them again, with the same database and variables.
+    ///
+    /// # Errors
+    /// When it was not started by the probe, or does not come up.
+    pub fn restart(&self, lab: &Lab) -> Result<()> {
+        let mut processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
+        for process in processes.drain(..) {
+            _ = process.stop();
+        }
+        let start = lab.start_table()?;
+        for address in &self.addresses {
+            let mut variables = self.variables.clone();
+            variables.insert(start.listen.env.clone(), listen(start, *address));
+            let process = Process::start(&start.command, lab.folder()?, &variables)?;
+            if !until_open(&process, *address, BOOT)? {
+                bail!("the application did not start again; its last words:\n{}", process.last_words());
+            }
+            processes.push(process);
+        }
+        Ok(())
+    }
+}
+
+fn listen(start: &Start, address: SocketAddr) -> String {
+    start.listen.format.replace("HOST", &address.ip().to_string()).replace("PORT", &address.port().to_string())
+}
+
+/// Shared by all tests of a run.
+pub struct Lab {
+    pub contract: Arc<Contract>,
+    pub modules: Vec<String>,
+    target: Target,
+    interrupted: Arc<AtomicBool>,
+    shared: Mutex<Option<Arc<App>>>,
+    server: OnceLock<Result<Server, String>>,
+}
+
+impl Lab {
+    pub fn new(contract: Contract, modules: Vec<String>, target: Target, interrupted: Arc<AtomicBool>) -> Self {
+        Self {
+            contract: Arc::new(contract),
+            modules,
+            target,
+            interrupted,
+            shared: Mutex::new(None),
+            server: OnceLock::new(),
+        }
+    }
+
+    pub fn is_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+
+    /// Whether the probe starts the application, so that it owns its environment.
+    pub fn starts(&self) -> bool {
+        matches!(self.target, Target::Folder(_))
+    }
+
+    /// # Errors
+    /// When the target is a URL.
+    pub fn folder(&self) -> Result<&Path> {
+        match &self.target {
+            Target::Folder(folder) => Ok(folder),
+            Target::Running { .. } => {
+                bail!("the application runs elsewhere: its files and its start cannot be looked at")
+            }
+        }
+    }
+
+    /// # Errors
+    /// When the contract does not say how to start the application.
+    pub fn start_table(&self) -> Result<&Start> {
+        self.contract.start.as_ref().context("the contract has no `[start]`")
+    }
+
+    /// Runs the contract's build, if it has one.
+    ///
+    /// # Errors
+    /// When it fails or takes more than half an hour.
+    pub fn build(&self) -> Result<()> {
+        let start = self.start_table()?;
+        if start.build.is_empty() {
+            return Ok(());
+        }
+        let process = Process::start(&start.build, self.folder()?, &BTreeMap::new())?;
+        let step = Duration::from_millis(200);
+        for _ in 0..(30 * 60 * 5) {
+            if self.is_interrupted() {
+                bail!("interrupted");
+            }
+            match process.wait(step) {
+                Some(status) if status.success() => return Ok(()),
+                Some(status) => bail!("`{}` failed ({status}):\n{}", start.build.join(" "), process.last_words()),
+                None => {}
+            }
+        }
+        bail!("`{}` did not end within 30 minutes", start.build.join(" "))
+    }
+
+    /// The application as it is usually started; all tests that do not ask for more share it.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn app(&self) -> Result<Arc<App>> {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(app) = &*shared {
+            return Ok(app.clone());
+        }
+        let app = Arc::new(match &self.target {
+            Target::Folder(_) => self.boot(&Setup::default())?,
+            Target::Running { address, origin, smtp, database } => {
+                self.running(*address, origin, *smtp, database.as_ref())?
+            }
+        });
+        *shared = Some(app.clone());
+        Ok(app)
+    }
+
+    fn running(
+        &self,
+        address: SocketAddr,
+        origin: &str,
+        smtp: Option<SocketAddr>,
+        database: Option<&String>,
+    ) -> Result<App> {
+        let db = database.zip(self.contract.db.as_ref()).map(|(database, names)| {
+            let place = match names.kind {
+                DbKind::Sqlite => Place::Sqlite(PathBuf::from(database.trim_start_matches("sqlite://"))),
+                DbKind::Postgres => Place::Postgres(database.clone()),
+            };
+            Db::new(place, names.clone())
+        });
+        Ok(App {
+            contract: self.contract.clone(),
+            origin: origin.to_owned(),
+            variables: BTreeMap::new(),
+            addresses: vec![address],
+            direct: true,
+            processes: Mutex::new(vec![]),
+            mail: smtp.map(Sink::start).transpose()?,
+            db,
+            folder: None,
+            sources: AtomicUsize::new(0),
+            turns: AtomicUsize::new(0),
+        })
+    }
+
+    /// An application of its own, with a fresh database, that must come up.
+    ///
+    /// # Errors
+    /// When it does not, with what it said.
+    pub fn boot(&self, setup: &Setup) -> Result<App> {
+        match self.start(setup)? {
+            Started::Up(app) => Ok(*app),
+            Started::Ended { code, output, .. } => {
+                let code = code.map_or("by a signal".to_owned(), |code| format!("with exit code {code}"));
+                Err(anyhow!("the application did not start: it ended {code}; its last words:\n{}", last(&output)))
+            }
+            Started::Silent { output } => {
+                let seconds = BOOT.as_secs();
+                Err(anyhow!(
+                    "the application took no connection within {seconds} s; its last words:\n{}",
+                    last(&output)
+                ))
+            }
+        }
+    }
+
+    /// Starts the application, whatever comes of it.
+    ///
+    /// # Errors
+    /// When it cannot be tried: a missing program, a setting without name in the contract.
+    pub fn start(&self, setup: &Setup) -> Result<Started> {
+        let start = self.start_table()?;
+        let mail = Sink::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+        let folder = Folder::new()?;
+        let db = self.database(setup, folder.path())?;
+        let ports =
+            (0..setup.instances.unwrap_or(start.instances).max(1)).map(|_| free_port()).collect::<Result<Vec<_>>>()?;
+        let addresses: Vec<SocketAddr> =
+            ports.into_iter().map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port))).collect();
+        let variables = self.variables(setup, start, &mail, db.as_ref())?;
+        let origin = self.setting_of(&variables, start, "base_url").unwrap_or_else(|| ORIGIN.to_owned());
+        let cwd = match &setup.folder {
+            Some(folder) => folder.clone(),
+            None => self.folder()?.to_owned(),
+        };
+        let mut processes = vec![];
+        for address in &addresses {
+            let mut variables = variables.clone();
+            variables.insert(start.listen.env.clone(), listen(start, *address));
+            let began = std::time::Instant::now();
+            let process = Process::start(&start.command, &cwd, &variables)?;
+            match until_open(&process, *address, BOOT) {
+                Ok(true) => processes.push(process),
+                Ok(false) => {
+                    let took = began.elapsed();
+                    let code = process.ended().and_then(|status| status.code());
+                    return Ok(Started::Ended { code, output: process.log(), took });
+                }
+                Err(_) => return Ok(Started::Silent { output: process.log() }),
+            }
+        }
+        Ok(Started::Up(Box::new(App {
+            contract: self.contract.clone(),
+            origin,
+            variables,
+            addresses,
+            direct: setup.direct,
+            processes: Mutex::new(processes),
+            mail: Some(mail),
+            db,
+            folder: Some(folder),
+            sources: AtomicUsize::new(0),
+            turns: AtomicUsize::new(0),
+        })))
+    }
+
+    fn setting_of(&self, variables: &BTreeMap<String, String>, start: &Start, setting: &str) -> Option<String> {
+        variables.get(start.environment.get(setting)?).cloned()
+    }
+
+    fn database(&self, setup: &Setup, folder: &Path) -> Result<Option<Db>> {
+        let Some(names) = &self.contract.db else { return Ok(None) };
+        let place = match (&setup.database, names.kind) {
+            (Some(place), _) => place.clone(),
+            (None, DbKind::Sqlite) => Place::Sqlite(folder.join("app.db")),
+            (None, DbKind::Postgres) => Place::Postgres(self.server()?.database()?),
+        };
+        Ok(Some(Db::new(place, names.clone())))
+    }
+
+    fn server(&self) -> Result<&Server> {
+        let server = self.server.get_or_init(|| Server::start().map_err(|error| format!("{error:#}")));
+        server.as_ref().map_err(|error| anyhow!("{error}"))
+    }
+
+    /// What the application is started with: the usual, then what the test asks for.
+    fn variables(
+        &self,
+        setup: &Setup,
+        start: &Start,
+        mail: &Sink,
+        db: Option<&Db>,
+    ) -> Result<BTreeMap<String, String>> {
+        let mut settings = BTreeMap::from([
+            ("app_name", APP_NAME.to_owned()),
+            ("base_url", ORIGIN.to_owned()),
+            ("mail_from", "Acme <no-reply@app.test>".to_owned()),
+            ("secret", random::secret()),
+            ("smtp_url", format!("smtp://{}", mail.address())),
+        ]);
+        if !setup.direct {
+            settings.insert("trusted_proxies", PROXY.to_string());
+        }
+        if let Some(db) = db {
+            settings.insert("database_url", self.database_url(db));
+        }
+        let known = |name: &str| start.environment.get(name).cloned();
+        let usual = settings.into_iter().filter_map(|(name, value)| Some((known(name)?, value)));
+        let mut variables: BTreeMap<String, String> = start.variables.clone().into_iter().chain(usual).collect();
+        for (name, value) in &setup.settings {
+            let variable =
+                known(name).with_context(|| format!("the contract names no variable for the setting `{name}`"))?;
+            variables.insert(variable, value.clone());
+        }
+        if setup.development {
+            variables.extend(start.development.clone());
+        }
+        for (name, value) in &setup.variables {
+            match value {
+                Some(value) => _ = variables.insert(name.clone(), value.clone()),
+                None => _ = variables.remove(name),
+            }
+        }
+        Ok(variables)
+    }
+
+    fn database_url(&self, db: &Db) -> String {
+        let format = self.contract.db.as_ref().and_then(|db| db.format.as_deref());
+        match db.place() {
+            Place::Sqlite(path) => format.unwrap_or("sqlite://{path}").replace("{path}", &path.display().to_string()),
+            Place::Postgres(url) => format.unwrap_or("{url}").replace("{url}", url),
+        }
+    }
+
+    /// Runs the operator's command for a user, with the application's variables. Gives whether it succeeded and its output.
+    ///
+    /// # Errors
+    /// When the contract has no such command, or it does not end within a minute.
+    pub fn operator(&self, app: &App, name: &str, user: &str) -> Result<(bool, String)> {
+        let command =
+            self.contract.operator.get(name).with_context(|| format!("the contract has no `operator.{name}`"))?;
+        let command: Vec<String> = command.iter().map(|word| word.replace("{user}", user)).collect();
+        let start = self.start_table()?;
+        let mut variables = app.variables.clone();
+        variables
+            .insert(start.listen.env.clone(), listen(start, SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?))));
+        let process = Process::start(&command, self.folder()?, &variables)?;
+        let status = process.wait(Duration::from_secs(60)).context("the operator's command did not end within 60 s")?;
+        Ok((status.success(), process.log()))
+    }
+}
+
+fn last(output: &str) -> String {
+    let lines: Vec<&str> = output.lines().collect();
+    lines[lines.len().saturating_sub(15)..].join("\n")
+}

@@ -1,0 +1,19 @@
+//! Attacks a running application's authentication from outside. It knows the roles of a contract, never the stack.
+
+pub mod app;
+pub mod catalogue;
+pub mod client;
+pub mod contract;
+mod controls;
+pub mod db;
+pub mod http;
+pub mod lab;
+pub mod mail;
+pub mod parallel;
+pub mod people;
+mod postgres_server;
+pub mod random;
+pub mod report;
+pub mod run;
+pub mod test;
+pub mod timing;
