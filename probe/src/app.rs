@@ -6,7 +6,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, Command, Stdio},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU16, Ordering},
@@ -16,10 +16,10 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 /// How long an application may take until it takes connections.
-pub const BOOT: Duration = Duration::from_secs(60);
+pub const BOOT: Duration = Duration::from_mins(1);
 /// What an application may say before it counts as flooding.
 const LOG_LIMIT: usize = 64 << 20;
 const GRACE: Duration = Duration::from_secs(3);
@@ -32,6 +32,21 @@ pub struct Process {
     group: Pid,
     log: Arc<Log>,
     mark: String,
+}
+
+/// How a process ended: with an exit code, or by a signal.
+#[derive(Clone, Copy, Debug)]
+pub struct End {
+    pub code: Option<i32>,
+}
+
+impl std::fmt::Display for End {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.code {
+            Some(code) => write!(f, "exit code {code}"),
+            None => f.write_str("by a signal"),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -80,13 +95,15 @@ impl Process {
         self.log.flooded.load(Ordering::Relaxed)
     }
 
-    /// How it ended, if it did.
-    pub fn ended(&self) -> Option<ExitStatus> {
-        self.child.lock().unwrap_or_else(PoisonError::into_inner).try_wait().ok().flatten()
+    /// How it ended, if it did. It is not reaped, so that no other process gets its number while it counts.
+    pub fn ended(&self) -> Option<End> {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        let status = waitid(WaitId::Pid(self.group), options).ok().flatten()?;
+        Some(End { code: status.exit_status() })
     }
 
     /// How it ended, waiting for that as long.
-    pub fn wait(&self, patience: Duration) -> Option<ExitStatus> {
+    pub fn wait(&self, patience: Duration) -> Option<End> {
         let deadline = Instant::now() + patience;
         loop {
             let ended = self.ended();
@@ -98,7 +115,7 @@ impl Process {
     }
 
     /// Asks the process to end, as an operator does; gives how it ended.
-    pub fn stop(&self) -> Option<ExitStatus> {
+    pub fn stop(&self) -> Option<End> {
         _ = kill_process_group(self.group, Signal::TERM);
         self.wait(GRACE)
     }

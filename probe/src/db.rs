@@ -115,6 +115,10 @@ impl Db {
         Ok(row.get(&self.column(table, column)?).cloned().flatten())
     }
 
+    /// How many rows a table has.
+    ///
+    /// # Errors
+    /// As for [`Self::find`].
     pub fn count(&self, table: &str) -> Result<usize> {
         let rows = self.rows(&format!("SELECT count(*) AS n FROM {}", self.table(table)?))?;
         let count = rows.first().and_then(|row| row.get("n")?.as_ref()?.parse().ok());
@@ -189,7 +193,7 @@ fn sqlite(path: &Path) -> Result<rusqlite::Connection> {
 fn sqlite_rows(path: &Path, sql: &str) -> Result<Vec<Row>> {
     let db = sqlite(path)?;
     let mut statement = db.prepare(sql)?;
-    let names: Vec<String> = statement.column_names().into_iter().map(ToOwned::to_owned).collect();
+    let names: Vec<String> = statement.column_names().map(ToOwned::to_owned).collect();
     let mut found = statement.query([])?;
     let mut rows = vec![];
     while let Some(row) = found.next()? {
