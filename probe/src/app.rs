@@ -228,3 +228,6 @@ impl Drop for Folder {
         _ = std::fs::remove_dir_all(&self.0);
     }
 }
+
+#[cfg(test)]
+mod tests;
