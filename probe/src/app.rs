@@ -56,13 +56,22 @@ struct Log {
 }
 
 impl Process {
+    /// Starts a program with this environment besides the one it inherits, and without the variables of `cleared`: what
+    /// the shell of whoever runs the probe has for the application must not reach it.
+    ///
     /// # Errors
     /// When the program cannot be started.
-    pub fn start(command: &[String], folder: &Path, variables: &BTreeMap<String, String>) -> Result<Self> {
+    pub fn start(
+        command: &[String],
+        folder: &Path,
+        variables: &BTreeMap<String, String>,
+        cleared: &[String],
+    ) -> Result<Self> {
         let [program, arguments @ ..] = command else { bail!("the contract's command is empty") };
         let (mut output, input) = std::io::pipe().context("cannot make a pipe")?;
         let mark = unique();
         let mut command = Command::new(program);
+        cleared.iter().for_each(|name| _ = command.env_remove(name));
         command.args(arguments).current_dir(folder).envs(variables).env(MARK, &mark);
         command.stdin(Stdio::null()).stdout(input.try_clone().context("cannot make a pipe")?).stderr(input);
         let child = command

@@ -177,7 +177,7 @@ impl App {
         for address in &self.addresses {
             let mut variables = self.variables.clone();
             variables.insert(start.listen.env.clone(), listen(start, *address));
-            let process = Process::start(&start.command, lab.folder()?, &variables)?;
+            let process = Process::start(&start.command, lab.folder()?, &variables, &start.own())?;
             if !until_open(&process, *address, BOOT)? {
                 bail!("the application did not start again; its last words:\n{}", process.last_words());
             }
@@ -248,7 +248,7 @@ impl Lab {
         if start.build.is_empty() {
             return Ok(());
         }
-        let process = Process::start(&start.build, self.folder()?, &BTreeMap::new())?;
+        let process = Process::start(&start.build, self.folder()?, &BTreeMap::new(), &[])?;
         let step = Duration::from_millis(200);
         for _ in 0..(30 * 60 * 5) {
             if self.is_interrupted() {
@@ -356,7 +356,7 @@ impl Lab {
             let mut variables = variables.clone();
             variables.insert(start.listen.env.clone(), listen(start, *address));
             let began = std::time::Instant::now();
-            let process = Process::start(&start.command, &cwd, &variables)?;
+            let process = Process::start(&start.command, &cwd, &variables, &start.own())?;
             match until_open(&process, *address, BOOT) {
                 Ok(true) => processes.push(process),
                 Ok(false) => {
@@ -458,7 +458,7 @@ impl Lab {
         let mut variables = app.variables.clone();
         variables
             .insert(start.listen.env.clone(), listen(start, SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?))));
-        let process = Process::start(&command, self.folder()?, &variables)?;
+        let process = Process::start(&command, self.folder()?, &variables, &start.own())?;
         let end = process.wait(Duration::from_mins(1)).context("the operator's command did not end within 60 s")?;
         Ok((end.code == Some(0), process.log()))
     }

@@ -4,7 +4,7 @@ use super::{Folder, Process};
 
 fn shell(script: &str) -> Process {
     let command = ["sh", "-c", script].map(ToOwned::to_owned);
-    Process::start(&command, Path::new("/"), &BTreeMap::new()).unwrap()
+    Process::start(&command, Path::new("/"), &BTreeMap::new(), &[]).unwrap()
 }
 
 /// Waits until the file holds a process id, and gives it.
@@ -38,7 +38,7 @@ fn nothing_of_it_is_left() {
     let (child, stray) = (folder.path().join("child"), folder.path().join("stray"));
     let script = "sleep 60 & echo $! >$0; setsid sh -c 'echo $$ >$0; exec sleep 60' \"$1\" & wait";
     let words = ["sh", "-c", script, child.to_str().unwrap(), stray.to_str().unwrap()].map(ToOwned::to_owned);
-    let process = Process::start(&words, Path::new("/"), &BTreeMap::new()).unwrap();
+    let process = Process::start(&words, Path::new("/"), &BTreeMap::new(), &[]).unwrap();
     let ids = [id(&child), id(&stray)];
     assert!(ids.iter().all(|id| runs(id)));
     drop(process);
