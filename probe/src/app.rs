@@ -71,7 +71,9 @@ impl Process {
         let (mut output, input) = std::io::pipe().context("cannot make a pipe")?;
         let mark = unique();
         let mut command = Command::new(program);
-        cleared.iter().for_each(|name| _ = command.env_remove(name));
+        for name in cleared {
+            command.env_remove(name);
+        }
         command.args(arguments).current_dir(folder).envs(variables).env(MARK, &mark);
         command.stdin(Stdio::null()).stdout(input.try_clone().context("cannot make a pipe")?).stderr(input);
         let child = command
