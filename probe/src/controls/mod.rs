@@ -1,6 +1,8 @@
 //! The attacks, one file a group of the catalogue.
 
+mod rac;
 mod ses;
+mod sto;
 
 use crate::test::{Outcome, Test};
 
@@ -23,7 +25,7 @@ impl Attack {
     }
 }
 
-const GROUPS: &[&[Attack]] = &[ses::ATTACKS];
+const GROUPS: &[&[Attack]] = &[ses::ATTACKS, rac::ATTACKS, sto::ATTACKS];
 
 pub fn find(id: &str) -> Option<&'static Attack> {
     GROUPS.iter().copied().flatten().find(|attack| attack.id == id)
