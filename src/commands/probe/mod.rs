@@ -1,27 +1,35 @@
 //! `authwright probe`
 #![expect(clippy::disallowed_methods, reason = "a contract is the user's file, wherever it lies")]
 
+mod show;
+
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result};
 use authwright_probe::{
-    catalogue::Severity,
+    asvs,
+    catalogue::{self, Control},
     contract::Contract,
-    lab::{Lab, Target},
-    report::{Finding, Report, Verdict},
+    lab::{self, Lab},
+    report::{Report, Verdict},
     run,
 };
-use serde_json::json;
 use url::{Host, Url};
 
-use super::{Context, target};
+use super::{
+    Context,
+    found::Found,
+    select::Select,
+    target::{self, Target},
+};
 use crate::{
     cli::Where,
-    core::{lock::Lock, problem::Problem},
-    shell::ui::{BAD, GOOD, WARN, paint, printable},
+    core::{audit, generated, lock, problem::Problem},
+    shell::apply,
 };
 
 /// The contract's name among the files that a pack generates.
@@ -39,18 +47,11 @@ pub struct Args {
     /// The app's contract; the one that was generated, if not given
     #[arg(long, value_name = "FILE")]
     pub contract: Option<PathBuf>,
-    /// Attack only these controls
-    #[arg(long, value_name = "ID,..", value_delimiter = ',')]
-    pub only: Vec<String>,
-    /// Attack only the controls of these groups, such as SES
-    #[arg(long, value_name = "GROUP,..", value_delimiter = ',')]
-    pub group: Vec<String>,
-    /// Attack only controls of these severities
-    #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
-    pub severity: Vec<String>,
+    #[command(flatten)]
+    pub select: Select,
     /// Make each attack so many times; all must pass
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub repeat: usize,
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub repeat: u16,
     /// Attacks at a time
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=32))]
     pub workers: u8,
@@ -58,8 +59,11 @@ pub struct Args {
     #[arg(long)]
     pub no_build: bool,
     /// Begin no attack after so many minutes
-    #[arg(long, value_name = "N", default_value_t = 60)]
-    pub minutes: u64,
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u16).range(1..=1440))]
+    pub minutes: u16,
+    /// Do not write what was found to `.authwright/probe.toml`
+    #[arg(long)]
+    pub no_record: bool,
     /// Attack this host, although it is not this machine; name it as in the URL
     #[arg(long, value_name = "HOST")]
     pub allow_host: Option<String>,
@@ -71,77 +75,91 @@ pub struct Args {
     pub database: Option<String>,
 }
 
+/// What is attacked, and what is known of it besides.
+struct Goal {
+    lab: Lab,
+    /// Controls that are known not to hold, with the reason.
+    deviations: Vec<(String, String)>,
+    /// Where the result is kept: beside the lock of what is attacked.
+    record: Option<Target>,
+}
+
 /// Gives the exit code: 0, or 1 when a control does not hold.
 ///
 /// # Errors
 /// When the target is not this machine, there is no contract, or the app does not build or start.
 pub fn run(context: &Context, args: &Args) -> Result<u8> {
-    let options = options(args)?;
     // Before anything is read or looked up.
+    let chosen = args.select.controls()?;
     let running = args.target.contains("://").then(|| url(args)).transpose()?;
-    let (lab, named) = match running {
-        Some((url, host)) => (remote(context, args, &url, &host)?, args.target.clone()),
+    let goal = match running {
+        Some((url, host)) => remote(context, args, &url, &host)?,
         None => local(context, args)?,
     };
+    let lab = &goal.lab;
     if lab.starts() && !args.no_build {
         context.ui.say("building the app");
         lab.build().map_err(|error| stopped(context, &error))?;
     }
-    let report = run::run(&lab, &options, &named, &|finding| tell(context, finding))
+    let options = options(args, &goal, &chosen);
+    let report = run::run(lab, &options, &args.target, &|finding| show::tell(context, finding))
         .map_err(|error| stopped(context, &error))?;
     if context.interrupt.is_set() {
-        return Err(Problem::interrupted("interrupted", "run the command again; nothing of it is left running").into());
+        return Err(interrupted());
     }
+    let coverage = asvs::coverage(&report.controls, &report.modules)?;
     if context.ui.json {
-        context.ui.object(object(&report))?;
+        context.ui.object(show::object(&report, &coverage))?;
     } else {
-        show(context, &report);
+        show::report(context, &report, args.select.is_empty().then_some(&coverage));
+    }
+    if let Some(target) = &goal.record {
+        record(context, target, &report)?;
     }
     let unproven = report.count(Verdict::Fail) > 0 || (lab.starts() && report.count(Verdict::NotRun) > 0);
     Ok(u8::from(unproven))
 }
 
+fn interrupted() -> anyhow::Error {
+    Problem::interrupted("interrupted", "run the command again; nothing of it is left running").into()
+}
+
 fn stopped(context: &Context, error: &anyhow::Error) -> anyhow::Error {
     if context.interrupt.is_set() {
-        return Problem::interrupted("interrupted", "run the command again; nothing of it is left running").into();
+        return interrupted();
     }
     let fix = "start the app by hand with the contract's `[start]`, mend what it says, then run the command again";
     Problem::problem(format!("{error:#}"), fix).into()
 }
 
-fn options(args: &Args) -> Result<run::Options> {
-    let severities = args.severity.iter().map(|name| severity(name)).collect::<Result<Vec<_>>>()?;
-    let all = authwright_probe::catalogue::all()?;
-    let mut only: Vec<String> = args.only.iter().map(|id| id.to_uppercase()).collect();
-    for group in &args.group {
-        let before = only.len();
-        let members = all.iter().filter(|control| control.prefix().eq_ignore_ascii_case(group));
-        only.extend(members.map(|control| control.id.clone()));
-        if only.len() == before {
-            let what = format!("`{group}` is no group of controls");
-            return Err(Problem::usage(what, "name a group such as SES; `authwright controls` lists them").into());
-        }
+/// Keeps what was found beside the lock. A folder that cannot be written takes nothing from the result.
+fn record(context: &Context, target: &Target, report: &Report) -> Result<()> {
+    let lock = target.tree.text(lock::PATH).unwrap_or_default();
+    let found = Found::new(lock, &report.controls, Found::read(&target.tree).unwrap_or_default())?;
+    if let Err(error) = apply::apply(&target.base, &[found.change(target)?]) {
+        context.ui.warn(&format!("the result was not kept: {error:#}; `--no-record` does not try"));
     }
-    if !severities.is_empty() {
-        let fits = |id: &str| all.iter().any(|control| control.id == id && severities.contains(&control.severity));
-        if only.is_empty() {
-            only = all.iter().map(|control| control.id.clone()).collect();
-        }
-        only.retain(|id| fits(id));
-    }
-    Ok(run::Options {
-        only,
-        workers: args.workers.into(),
-        repeat: args.repeat,
-        limit: std::time::Duration::from_secs(args.minutes * 60),
-        ..run::Options::default()
-    })
+    Ok(())
 }
 
-fn severity(name: &str) -> Result<Severity> {
-    let found = Severity::ALL.into_iter().find(|severity| severity.name() == name);
-    let problem = || Problem::usage(format!("`{name}` is no severity"), "use critical, high, medium or low");
-    Ok(found.ok_or_else(problem)?)
+/// Of a group or a severity, what no module needs is left out; what was named by id is told of in any case.
+fn options(args: &Args, goal: &Goal, chosen: &[&Control]) -> run::Options {
+    let named = |control: &Control| args.select.only.iter().any(|id| control.id.eq_ignore_ascii_case(id));
+    let ids = |wanted: &dyn Fn(&Control) -> bool| {
+        chosen.iter().filter(|control| wanted(control)).map(|control| control.id.clone()).collect::<Vec<_>>()
+    };
+    let mut only = ids(&|control| named(control) || catalogue::applies(control, &goal.lab.modules));
+    if only.is_empty() {
+        only = ids(&|_| true);
+    }
+    run::Options {
+        only,
+        workers: args.workers.into(),
+        repeat: args.repeat.into(),
+        limit: Duration::from_mins(args.minutes.into()),
+        deviations: goal.deviations.clone(),
+        ..run::Options::default()
+    }
 }
 
 /// The URL, if its host is this machine or was named by the user. Nothing is looked up.
@@ -151,7 +169,7 @@ fn url(args: &Args) -> Result<(Url, Host<String>)> {
         Problem::usage(format!("`{text}` is no URL: {error}"), "give one such as http://127.0.0.1:3000")
     })?;
     let host = url.host().map(|host| host.to_owned()).filter(|_| url.scheme() == "http").ok_or_else(|| {
-        let fix = "give the http:// address that the app listens on, without the proxy that ends TLS";
+        let fix = "give the http:// address that the app itself listens on, behind the proxy that ends TLS";
         Problem::usage(format!("`{text}` is no http:// address"), fix)
     })?;
     let allowed = args.allow_host.as_deref() == url.host_str();
@@ -171,12 +189,11 @@ fn is_this_machine(host: &Host<String>) -> bool {
     }
 }
 
-fn remote(context: &Context, args: &Args, url: &Url, host: &Host<String>) -> Result<Lab> {
+fn remote(context: &Context, args: &Args, url: &Url, host: &Host<String>) -> Result<Goal> {
     let file = args.contract.as_ref().ok_or_else(|| {
         Problem::usage("an app that runs needs its contract", "add `--contract FILE`; README says how to write one")
     })?;
     let contract = read(file)?;
-    let modules = modules(&contract, file)?;
     let port = url.port_or_known_default().unwrap_or(80);
     let address = match host {
         Host::Ipv4(address) => SocketAddr::new(IpAddr::V4(*address), port),
@@ -189,48 +206,58 @@ fn remote(context: &Context, args: &Args, url: &Url, host: &Host<String>) -> Res
         }
     };
     let origin = url.origin().ascii_serialization();
-    let target = Target::Running { address, origin, smtp: args.smtp, database: args.database.clone() };
-    Ok(Lab::new(contract, modules, target, context.interrupt.shared()))
+    let target = lab::Target::Running { address, origin, smtp: args.smtp, database: args.database.clone() };
+    foreign(context, contract, file, target)
 }
 
-fn local(context: &Context, args: &Args) -> Result<(Lab, String)> {
+/// An app of which only its contract is known.
+fn foreign(context: &Context, contract: Contract, file: &Path, target: lab::Target) -> Result<Goal> {
+    if contract.modules.is_empty() {
+        let what = format!("{}: there is no `modules`, so it is not known which controls apply", file.display());
+        return Err(Problem::problem(what, "add `modules = [\"password\"]`").into());
+    }
+    let modules = contract.modules.clone();
+    let deviations = contract.deviations.clone().into_iter().collect();
+    let lab = Lab::new(contract, modules, target, context.interrupt.shared());
+    Ok(Goal { lab, deviations, record: None })
+}
+
+fn local(context: &Context, args: &Args) -> Result<Goal> {
     let dir = PathBuf::from(&args.target);
-    let (folder, file, locked) = match &args.contract {
-        Some(file) => (dir.clone(), file.clone(), None),
-        None => generated(context, &Where { dir: dir.clone(), path: args.path.clone() })?,
+    let Some(file) = &args.contract else {
+        return generated(context, args, &Where { dir, path: args.path.clone() });
     };
-    let contract = read(&file)?;
-    let modules = match locked {
-        Some(modules) => modules,
-        None => modules(&contract, &file)?,
-    };
-    let folder = std::path::absolute(&folder).with_context(|| format!("`{}` is no folder", folder.display()))?;
+    let contract = read(file)?;
+    let folder = std::path::absolute(&dir).with_context(|| format!("`{}` is no folder", dir.display()))?;
     if !folder.is_dir() {
         let what = format!("`{}` is no folder", folder.display());
         return Err(Problem::problem(what, "name the app's folder, or the URL of an app that runs").into());
     }
-    let lab = Lab::new(contract, modules, Target::Folder(folder), context.interrupt.shared());
-    Ok((lab, args.target.clone()))
+    foreign(context, contract, file, lab::Target::Folder(folder))
 }
 
-type Generated = (PathBuf, PathBuf, Option<Vec<String>>);
-
-/// The app's folder, its contract, and the modules that its lock names.
-fn generated(context: &Context, place: &Where) -> Result<Generated> {
+/// An app with a lock: the lock names the modules, its pack the deviations.
+fn generated(context: &Context, args: &Args, place: &Where) -> Result<Goal> {
     let (target, lock) = target::locked(context, place)?;
-    let folder = target.disk()?.root().to_owned();
-    let created = lock.layer.iter().flat_map(|layer| &layer.created);
-    let mut contracts = created.filter(|file| file.path.as_str().rsplit('/').next() == Some(CONTRACT));
-    let contract = contracts.next().ok_or_else(|| {
-        let fix = "give it with `--contract FILE`";
-        Problem::problem("what was generated here has no contract", fix)
-    })?;
-    let file = folder.join(contract.path.as_str());
-    Ok((folder, file, Some(module_names(&lock))))
-}
-
-fn module_names(lock: &Lock) -> Vec<String> {
-    lock.layer.iter().flat_map(|layer| layer.modules.clone()).collect()
+    let files = generated::of_lock(&context.packs, &lock)?;
+    let named = |name: &str| files.iter().find(|(path, _)| path.as_str().rsplit('/').next() == Some(name));
+    let (contract, _) = named(CONTRACT)
+        .ok_or_else(|| Problem::problem("what was generated here has no contract", "give it with `--contract FILE`"))?;
+    for (path, rendered) in [named(CONTRACT), named(audit::NAME)].into_iter().flatten() {
+        if target.tree.get(path).is_none_or(|now| now.as_rendered() != *rendered) {
+            context.ui.warn(&format!("`{path}` is not what was generated; `authwright verify` shows the difference"));
+        }
+    }
+    let deviations = audit::of(&files)?.map(|(_, audit)| audit.deviations).unwrap_or_default();
+    let deviations: Vec<_> = deviations.into_iter().map(|found| (found.control, found.reason)).collect();
+    for (id, reason) in &deviations {
+        catalogue::may_deviate(id, reason)?;
+    }
+    let folder = std::path::absolute(target.disk()?.root())?;
+    let contract = read(&folder.join(contract.as_str()))?;
+    let modules = lock.modules().into_iter().map(str::to_owned).collect();
+    let lab = Lab::new(contract, modules, lab::Target::Folder(folder), context.interrupt.shared());
+    Ok(Goal { lab, deviations, record: (!args.no_record).then_some(target) })
 }
 
 fn read(file: &Path) -> Result<Contract> {
@@ -244,53 +271,4 @@ fn read(file: &Path) -> Result<Contract> {
         let what = format!("{}: {error:#}", file.display());
         Problem::problem(what, "mend the contract; probe/CONTRACT.md says what it holds")
     })?)
-}
-
-/// Which controls apply to an app that has no lock.
-fn modules(contract: &Contract, file: &Path) -> Result<Vec<String>> {
-    if contract.modules.is_empty() {
-        let what = format!("{}: there is no `modules`, so it is not known which controls apply", file.display());
-        return Err(Problem::problem(what, "add `modules = [\"password\"]`").into());
-    }
-    Ok(contract.modules.clone())
-}
-
-fn tell(context: &Context, finding: &Finding) {
-    if !context.ui.json {
-        context.ui.say(&line(finding));
-    }
-}
-
-fn line(finding: &Finding) -> String {
-    let style = match finding.verdict {
-        Verdict::Pass => GOOD,
-        Verdict::Fail => BAD,
-        _ => WARN,
-    };
-    let verdict = paint(style, &format!("{:14}", finding.verdict.name()));
-    let reason = finding.reason.lines().next().unwrap_or_default();
-    let reason = if reason.is_empty() { String::new() } else { format!(": {}", printable(reason)) };
-    format!("{verdict} {} {}{reason}", finding.id, finding.title)
-}
-
-fn show(context: &Context, report: &Report) {
-    let ui = &context.ui;
-    for finding in report.controls.iter().filter(|finding| finding.verdict == Verdict::Fail) {
-        ui.say(&format!("\n{} {}: {}", paint(BAD, "fail"), finding.id, finding.title));
-        for evidence in &finding.evidence {
-            ui.say(&format!("  not so: {}", evidence.what));
-            let seen = evidence.seen.lines().map(|line| format!("    {}", printable(line)));
-            ui.say(&seen.collect::<Vec<_>>().join("\n"));
-        }
-    }
-    let counts = Verdict::ALL.map(|verdict| format!("{} {}", report.count(verdict), verdict.name()));
-    ui.say(&format!("\n{}", counts.join(" · ")));
-}
-
-fn object(report: &Report) -> serde_json::Value {
-    let counts: serde_json::Map<_, _> = Verdict::ALL
-        .into_iter()
-        .map(|verdict| (verdict.name().replace(' ', "-"), report.count(verdict).into()))
-        .collect();
-    json!({ "target": report.target, "modules": report.modules, "controls": report.controls, "summary": counts })
 }
