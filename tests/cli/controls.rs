@@ -92,7 +92,7 @@ fn is_reviewed(folder: &Path, review: &Value) {
         assert!(sizes.contains(&lines), "{name}: {lines} lines are not {}", file["size"]);
     }
     for (path, _) in crate::common::tree(folder) {
-        let is_code = path.ends_with(".rs") || path.ends_with(".sql");
+        let is_code = path.rsplit_once('.').is_some_and(|(_, kind)| ["rs", "sql"].contains(&kind));
         assert!(!is_code || path.starts_with("tests/") || listed.contains(&path.as_str()), "{path} is not listed");
     }
 }
