@@ -7,7 +7,8 @@ use super::{Context, proof::Proof, target};
 use crate::{
     cli::Where,
     core::{
-        lock,
+        lock::{self, Lock},
+        project::Tree,
         verify::{self, Drift},
     },
     shell::ui::{BAD, DIM, GOOD, WARN, paint, printable},
@@ -28,10 +29,11 @@ pub fn run(context: &Context, args: &Args) -> Result<u8> {
     let (target, lock) = target::locked(context, &args.place)?;
     let drifts = verify::verify(&context.packs, &lock, &target.tree, &target.workspace)?;
     let text = target.tree.text(lock::PATH).unwrap_or_default();
-    let proof = match Proof::read(&target.tree)? {
+    let mut proof = match Proof::read(&target.tree)? {
         Some(proof) => proof.summary(text),
         None => vec!["build and tests: unproven; `authwright check` proves them".to_owned()],
     };
+    proof.extend(attacks(&target.tree, &lock)?);
     if context.ui.json {
         let object =
             json!({ "verdict": if drifts.is_empty() { "clean" } else { "drift" }, "drift": drifts, "proof": proof });
@@ -59,6 +61,21 @@ fn show(context: &Context, drifts: &[Drift], proof: &[String]) {
     for line in proof {
         ui.say(&paint(DIM, &printable(line)));
     }
+}
+
+/// What the attacks of the last probe found.
+#[cfg(feature = "probe")]
+fn attacks(tree: &Tree, lock: &Lock) -> Result<Option<String>> {
+    let found = super::found::Found::read(tree)?;
+    let modules: Vec<String> = lock.modules().into_iter().map(str::to_owned).collect();
+    let text = tree.text(lock::PATH).unwrap_or_default();
+    super::found::Found::summary(found.as_ref(), text, &modules).map(Some)
+}
+
+#[cfg(not(feature = "probe"))]
+#[expect(clippy::unnecessary_wraps, reason = "with attacks there is something to read")]
+fn attacks(_: &Tree, _: &Lock) -> Result<Option<String>> {
+    Ok(None)
 }
 
 fn differences(count: usize) -> String {

@@ -11,8 +11,10 @@ mod common;
 
 mod answers;
 mod combinations;
+mod controls;
 mod detect;
 mod layers;
+mod probe;
 mod prompts;
 mod shapes;
 mod snapshots;
