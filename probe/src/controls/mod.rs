@@ -1,6 +1,7 @@
 //! The attacks, one file a group of the catalogue.
 
 mod pwd;
+mod reg;
 
 mod ses;
 
@@ -25,7 +26,7 @@ impl Attack {
     }
 }
 
-const GROUPS: &[&[Attack]] = &[pwd::ATTACKS, ses::ATTACKS];
+const GROUPS: &[&[Attack]] = &[pwd::ATTACKS, reg::ATTACKS, ses::ATTACKS];
 
 pub fn find(id: &str) -> Option<&'static Attack> {
     GROUPS.iter().copied().flatten().find(|attack| attack.id == id)
