@@ -1,5 +1,6 @@
 //! The attacks, one file a group of the catalogue.
 
+mod inp;
 mod pwd;
 mod reg;
 
@@ -26,7 +27,7 @@ impl Attack {
     }
 }
 
-const GROUPS: &[&[Attack]] = &[pwd::ATTACKS, reg::ATTACKS, ses::ATTACKS];
+const GROUPS: &[&[Attack]] = &[inp::ATTACKS, pwd::ATTACKS, reg::ATTACKS, ses::ATTACKS];
 
 pub fn find(id: &str) -> Option<&'static Attack> {
     GROUPS.iter().copied().flatten().find(|attack| attack.id == id)
