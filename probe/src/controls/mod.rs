@@ -1,6 +1,9 @@
 //! The attacks, one file a group of the catalogue.
 
+mod inp;
+mod pwd;
 mod rac;
+mod reg;
 mod ses;
 mod sto;
 
@@ -25,7 +28,7 @@ impl Attack {
     }
 }
 
-const GROUPS: &[&[Attack]] = &[ses::ATTACKS, rac::ATTACKS, sto::ATTACKS];
+const GROUPS: &[&[Attack]] = &[inp::ATTACKS, pwd::ATTACKS, rac::ATTACKS, reg::ATTACKS, ses::ATTACKS, sto::ATTACKS];
 
 pub fn find(id: &str) -> Option<&'static Attack> {
     GROUPS.iter().copied().flatten().find(|attack| attack.id == id)
