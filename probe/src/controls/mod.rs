@@ -1,5 +1,9 @@
 //! The attacks, one file a group of the catalogue.
 
+mod acts;
+mod cke;
+mod csr;
+mod red;
 mod ses;
 
 use crate::test::{Outcome, Test};
@@ -23,7 +27,7 @@ impl Attack {
     }
 }
 
-const GROUPS: &[&[Attack]] = &[ses::ATTACKS];
+const GROUPS: &[&[Attack]] = &[ses::ATTACKS, cke::ATTACKS, csr::ATTACKS, red::ATTACKS];
 
 pub fn find(id: &str) -> Option<&'static Attack> {
     GROUPS.iter().copied().flatten().find(|attack| attack.id == id)
