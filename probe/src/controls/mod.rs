@@ -1,8 +1,11 @@
 //! The attacks, one file a group of the catalogue.
-
+mod acts;
+mod cke;
+mod csr;
 mod inp;
 mod pwd;
 mod rac;
+mod red;
 mod reg;
 mod ses;
 mod sto;
@@ -28,7 +31,17 @@ impl Attack {
     }
 }
 
-const GROUPS: &[&[Attack]] = &[inp::ATTACKS, pwd::ATTACKS, rac::ATTACKS, reg::ATTACKS, ses::ATTACKS, sto::ATTACKS];
+const GROUPS: &[&[Attack]] = &[
+    cke::ATTACKS,
+    csr::ATTACKS,
+    inp::ATTACKS,
+    pwd::ATTACKS,
+    rac::ATTACKS,
+    red::ATTACKS,
+    reg::ATTACKS,
+    ses::ATTACKS,
+    sto::ATTACKS,
+];
 
 pub fn find(id: &str) -> Option<&'static Attack> {
     GROUPS.iter().copied().flatten().find(|attack| attack.id == id)
