@@ -1,5 +1,6 @@
 //! The attacks, one file a group of the catalogue.
 
+mod eml;
 mod ses;
 mod silence;
 mod thr;
@@ -25,7 +26,7 @@ impl Attack {
     }
 }
 
-const GROUPS: &[&[Attack]] = &[ses::ATTACKS, thr::ATTACKS];
+const GROUPS: &[&[Attack]] = &[ses::ATTACKS, thr::ATTACKS, eml::ATTACKS];
 
 pub fn find(id: &str) -> Option<&'static Attack> {
     GROUPS.iter().copied().flatten().find(|attack| attack.id == id)
