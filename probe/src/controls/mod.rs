@@ -1,6 +1,8 @@
 //! The attacks, one file a group of the catalogue.
 
 mod eml;
+mod oic;
+mod rst;
 mod ses;
 mod silence;
 mod thr;
@@ -26,7 +28,7 @@ impl Attack {
     }
 }
 
-const GROUPS: &[&[Attack]] = &[ses::ATTACKS, thr::ATTACKS, eml::ATTACKS];
+const GROUPS: &[&[Attack]] = &[ses::ATTACKS, thr::ATTACKS, eml::ATTACKS, rst::ATTACKS, oic::ATTACKS];
 
 pub fn find(id: &str) -> Option<&'static Attack> {
     GROUPS.iter().copied().flatten().find(|attack| attack.id == id)
