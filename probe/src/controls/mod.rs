@@ -1,14 +1,20 @@
 //! The attacks, one file a group of the catalogue.
+
 mod acts;
 mod cke;
 mod csr;
+mod eml;
 mod inp;
+mod oic;
 mod pwd;
 mod rac;
 mod red;
 mod reg;
+mod rst;
 mod ses;
+mod silence;
 mod sto;
+mod thr;
 
 use crate::test::{Outcome, Test};
 
@@ -34,13 +40,17 @@ impl Attack {
 const GROUPS: &[&[Attack]] = &[
     cke::ATTACKS,
     csr::ATTACKS,
+    eml::ATTACKS,
     inp::ATTACKS,
+    oic::ATTACKS,
     pwd::ATTACKS,
     rac::ATTACKS,
     red::ATTACKS,
     reg::ATTACKS,
+    rst::ATTACKS,
     ses::ATTACKS,
     sto::ATTACKS,
+    thr::ATTACKS,
 ];
 
 pub fn find(id: &str) -> Option<&'static Attack> {
