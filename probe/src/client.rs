@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     contract::{CsrfSource, Encoding, MailLink, Role},
-    http::{Answer, Request, exchange},
+    http::{Answer, Request, exchange, exchange_bytes},
     lab::{App, PROXY},
     test::{Outcome, Stop},
 };
@@ -316,6 +316,16 @@ impl Client {
         let answer = exchange(self.address(), self.from, &request, &self.app.contract)?;
         self.keep(&answer);
         Ok(answer)
+    }
+
+    /// Sends the bytes of an answered request again, from the address that they came from.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub fn repeat(&self, answer: &Answer) -> Outcome<Answer> {
+        let mut again = Request::new("GET", "/");
+        again.role.clone_from(&answer.role);
+        Ok(exchange_bytes(self.address(), self.from, &answer.sent, &again, &self.app.contract)?)
     }
 
     /// The process that the next request goes to.

@@ -3,7 +3,9 @@
 mod cfg;
 mod hdr;
 mod log;
+mod rac;
 mod ses;
+mod sto;
 mod tour;
 
 use crate::test::{Outcome, Test};
@@ -27,7 +29,7 @@ impl Attack {
     }
 }
 
-const GROUPS: &[&[Attack]] = &[cfg::ATTACKS, hdr::ATTACKS, log::ATTACKS, ses::ATTACKS];
+const GROUPS: &[&[Attack]] = &[cfg::ATTACKS, hdr::ATTACKS, log::ATTACKS, rac::ATTACKS, ses::ATTACKS, sto::ATTACKS];
 
 pub fn find(id: &str) -> Option<&'static Attack> {
     GROUPS.iter().copied().flatten().find(|attack| attack.id == id)
