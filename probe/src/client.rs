@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     contract::{CsrfSource, Encoding, MailLink, Role},
-    http::{Answer, Request, exchange},
+    http::{Answer, Request, exchange, exchange_bytes},
     lab::{App, PROXY},
     test::{Outcome, Stop},
 };
@@ -26,6 +26,8 @@ pub struct Client {
     pub source: Option<String>,
     /// The address of this machine that connections come from.
     pub from: Option<IpAddr>,
+    /// What it calls itself; `None` sends no `User-Agent`.
+    pub agent: Option<String>,
     /// The one process to talk to; else they take turns.
     pub instance: Option<usize>,
 }
@@ -143,7 +145,7 @@ impl App {
         } else {
             (Some(format!("10.{high}.{low}.7")), Some(PROXY))
         };
-        Client { app: self.clone(), jar: Jar::new(), source, from, instance: None }
+        Client { app: self.clone(), jar: Jar::new(), source, from, agent: None, instance: None }
     }
 
     /// A request of the role, to be filled.
@@ -214,6 +216,7 @@ impl Client {
             jar: self.jar.clone(),
             source: self.source.clone(),
             from: self.from,
+            agent: self.agent.clone(),
             instance: self.instance,
         }
     }
@@ -221,7 +224,7 @@ impl Client {
     /// The same jar from an address that nobody had before.
     #[must_use]
     pub fn elsewhere(&self) -> Self {
-        Self { jar: self.jar.clone(), instance: self.instance, ..self.app.client() }
+        Self { jar: self.jar.clone(), agent: self.agent.clone(), instance: self.instance, ..self.app.client() }
     }
 
     /// The session in the jar.
@@ -317,6 +320,16 @@ impl Client {
         Ok(answer)
     }
 
+    /// Sends the bytes of an answered request again, from the address that they came from.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub fn repeat(&self, answer: &Answer) -> Outcome<Answer> {
+        let mut again = Request::new("GET", "/");
+        again.role.clone_from(&answer.role);
+        Ok(exchange_bytes(self.address(), self.from, &answer.sent, &again, &self.app.contract)?)
+    }
+
     /// The process that the next request goes to.
     pub fn address(&self) -> std::net::SocketAddr {
         let turn = || self.app.turns.fetch_add(1, Ordering::Relaxed);
@@ -333,6 +346,9 @@ impl Client {
         };
         add("Host", self.app.origin.split("://").nth(1).unwrap_or("app.test").to_owned());
         add("Connection", "close".to_owned());
+        if let Some(agent) = &self.agent {
+            add("User-Agent", agent.clone());
+        }
         if let Some(source) = &self.source {
             add("X-Forwarded-For", source.clone());
             add("X-Forwarded-Proto", "https".to_owned());

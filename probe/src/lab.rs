@@ -14,7 +14,7 @@ use std::{
 use anyhow::{Context as _, Result, anyhow, bail};
 
 use crate::{
-    app::{BOOT, Folder, Process, free_port, until_open},
+    app::{BOOT, End, Folder, Process, free_port, until_open},
     contract::{Contract, DbKind, Start},
     db::{Db, Place},
     mail::Sink,
@@ -50,7 +50,7 @@ pub struct Setup {
     pub development: bool,
     /// Processes that share one database; the contract's number if not said.
     pub instances: Option<usize>,
-    /// A folder to start in instead of the project's.
+    /// A folder to start in instead of the project's, by the contract's `elsewhere`.
     pub folder: Option<PathBuf>,
     /// A database that is there instead of a fresh one.
     pub database: Option<Place>,
@@ -157,6 +157,12 @@ impl App {
             let end = process.ended()?;
             Some(format!("the application ended ({end}); its last words:\n{}", process.last_words()))
         })
+    }
+
+    /// How the first process of it that ended did so, after waiting for that as long.
+    pub fn wait_for_end(&self, patience: Duration) -> Option<End> {
+        let processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
+        processes.first()?.wait(patience)
     }
 
     /// A folder that lives as long as the application.
@@ -347,16 +353,13 @@ impl Lab {
             ports.into_iter().map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port))).collect();
         let variables = self.variables(setup, start, &mail, db.as_ref())?;
         let origin = setting_of(&variables, start, "base_url").unwrap_or_else(|| ORIGIN.to_owned());
-        let cwd = match &setup.folder {
-            Some(folder) => folder.clone(),
-            None => self.folder()?.to_owned(),
-        };
+        let (command, cwd) = self.command(setup, start)?;
         let mut processes = vec![];
         for address in &addresses {
             let mut variables = variables.clone();
             variables.insert(start.listen.env.clone(), listen(start, *address));
             let began = std::time::Instant::now();
-            let process = Process::start(&start.command, &cwd, &variables, &start.own())?;
+            let process = Process::start(&command, &cwd, &variables, &start.own())?;
             match until_open(&process, *address, BOOT) {
                 Ok(true) => processes.push(process),
                 Ok(false) => {
@@ -380,6 +383,17 @@ impl Lab {
             sources: AtomicUsize::new(0),
             turns: AtomicUsize::new(0),
         })))
+    }
+
+    /// The start, and the folder to start in.
+    fn command(&self, setup: &Setup, start: &Start) -> Result<(Vec<String>, PathBuf)> {
+        let project = std::path::absolute(self.folder()?)?;
+        let Some(folder) = &setup.folder else { return Ok((start.command.clone(), project)) };
+        if start.elsewhere.is_empty() {
+            bail!("the contract has no `start.elsewhere`");
+        }
+        let project = project.display().to_string();
+        Ok((start.elsewhere.iter().map(|word| word.replace("{project}", &project)).collect(), folder.clone()))
     }
 
     fn database(&self, setup: &Setup, folder: &Path) -> Result<Option<Db>> {

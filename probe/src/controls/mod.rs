@@ -1,10 +1,13 @@
 //! The attacks, one file a group of the catalogue.
 
 mod acts;
+mod cfg;
 mod cke;
 mod csr;
 mod eml;
+mod hdr;
 mod inp;
+mod log;
 mod oic;
 mod pwd;
 mod rac;
@@ -15,6 +18,7 @@ mod ses;
 mod silence;
 mod sto;
 mod thr;
+mod tour;
 
 use crate::test::{Outcome, Test};
 
@@ -38,10 +42,13 @@ impl Attack {
 }
 
 const GROUPS: &[&[Attack]] = &[
+    cfg::ATTACKS,
     cke::ATTACKS,
     csr::ATTACKS,
     eml::ATTACKS,
+    hdr::ATTACKS,
     inp::ATTACKS,
+    log::ATTACKS,
     oic::ATTACKS,
     pwd::ATTACKS,
     rac::ATTACKS,

@@ -120,6 +120,20 @@ fn once(test: &mut Test<'_>, role: &str, answers: &[Answer]) -> Outcome<usize> {
     Ok(*winner)
 }
 
+/// The audit trail in the database, where there is one, has one event of that name for the account.
+fn recorded_once(test: &mut Test<'_>, app: &Arc<App>, email: &str, what: &str) -> Outcome {
+    if app.contract.db.as_ref().is_none_or(|db| !db.tables.contains_key("audit")) {
+        return Ok(());
+    }
+    let (db, name) = (app.database()?, app.event_name(what)?);
+    let id = db.one("users", "email", email, "id")?.unwrap_or_default();
+    let event = db.column("audit", "event")?;
+    let rows = db.find("audit", "user", &id)?;
+    let count = rows.iter().filter(|row| row.get(&event).cloned().flatten().as_ref() == Some(&name)).count();
+    test.refuses("what happened once is recorded once", count == 1, format!("{count} events `{name}`"));
+    Ok(())
+}
+
 fn reset_at_once(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
     let person = app.person()?;
     app.client().forgot(&person.email)?;
@@ -134,6 +148,7 @@ fn reset_at_once(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
         return Ok(());
     }
     let winner = once(test, "RESET", &answers)?;
+    recorded_once(test, app, &person.email, "password_reset")?;
     let right = app.client().login(&person.email, &passwords[winner])?;
     test.refuses("the password of the RESET that succeeded is the one that counts", right.succeeded(), &right);
     let loser = app.client().login(&person.email, &passwords[(winner + 1) % passwords.len()])?;
@@ -152,6 +167,7 @@ fn verified_at_once(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
     });
     let answers = raced(test, crowd.collect::<Outcome<Crowd>>()?);
     once(test, "VERIFY", &answers)?;
+    recorded_once(test, app, &person.email, "verify")?;
     app.signed_in(&person)?;
     Ok(())
 }
@@ -165,6 +181,7 @@ fn confirmed_at_once(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
     let crowd = (0..CROWD).map(|_| guarded(client.elsewhere(), &call)).collect::<Outcome<Crowd>>()?;
     let answers = raced(test, crowd);
     once(test, "EMAIL_CONFIRM", &answers)?;
+    recorded_once(test, app, &new, "email_changed")?;
     let rows = accounts(app, &new)?;
     test.refuses(
         "an address that was confirmed many times at once belongs to one account",
