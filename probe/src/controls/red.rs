@@ -217,8 +217,8 @@ fn after_a_post(test: &mut Test<'_>) -> Outcome {
             let answer = client.call(&call)?;
             let what = format!("{role}{} does not make the browser post on", way.name());
             test.refuses(&what, ![307, 308].contains(&answer.status), &answer);
-            let echoed = answer.text().contains(&secret)
-                || answer.headers.iter().any(|(_, value)| value.contains(&secret) || value.contains("password="));
+            let echoed =
+                answer.text().contains(&secret) || answer.headers.iter().any(|(_, value)| value.contains(&secret));
             test.refuses(&format!("the answer to {role}{} repeats no password", way.name()), !echoed, &answer);
             let redirected = way == Way::Api || [302, 303].contains(&answer.status);
             test.refuses(&format!("{role}{} is answered 303", way.name()), redirected, &answer);
