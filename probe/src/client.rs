@@ -123,6 +123,11 @@ impl Call {
     }
 }
 
+fn cookies(jar: &Jar) -> String {
+    let cookies: Vec<String> = jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    cookies.join("; ")
+}
+
 /// Percent-encoded, with everything but unreserved characters.
 pub fn encoded(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
@@ -252,7 +257,11 @@ impl Client {
         }
         let (mut call, mut headers) = (call.clone(), vec![]);
         if csrf.source == CsrfSource::Token {
-            let token = self.csrf_token()?;
+            let (token, jar) = self.csrf()?;
+            // Without the cookie that it may be bound to, the token is worth nothing.
+            if jar != self.jar {
+                headers.push(("Cookie".to_owned(), cookies(&jar)));
+            }
             match (&csrf.header, &csrf.field) {
                 (Some(header), _) => headers.push((header.clone(), token)),
                 (None, Some(field)) => _ = call.fields.insert(field.clone(), token.into()),
@@ -272,12 +281,18 @@ impl Client {
     /// # Errors
     /// When the contract does not say where it is, or it does not come.
     pub fn csrf_token(&self) -> Outcome<String> {
+        Ok(self.csrf()?.0)
+    }
+
+    /// A token, and the jar as it is after the visit that gave it.
+    fn csrf(&self) -> Outcome<(String, Jar)> {
         let missing = || Stop::Missing("the contract's `[csrf]` has no `token`".to_owned());
         let pointer = self.app.contract.csrf.token.clone().ok_or_else(missing)?;
         let mut client = self.copy();
         let answer = client.send(&client.app.role("CSRF")?.request())?;
         let token = answer.json().pointer(&pointer).and_then(|token| Some(token.as_str()?.to_owned()));
-        token.ok_or_else(|| Stop::Positive("role CSRF gives a token".to_owned(), answer.exchange()))
+        let token = token.ok_or_else(|| Stop::Positive("role CSRF gives a token".to_owned(), answer.exchange()))?;
+        Ok((token, client.jar))
     }
 
     /// Sends as a page of the application would.
@@ -336,8 +351,7 @@ impl Client {
             add("X-Forwarded-Proto", "https".to_owned());
         }
         if !self.jar.is_empty() {
-            let cookies: Vec<String> = self.jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            add("Cookie", cookies.join("; "));
+            add("Cookie", cookies(&self.jar));
         }
         let length = request.body.len();
         if (length > 0 || !matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS" | "TRACE"))

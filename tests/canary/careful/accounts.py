@@ -189,7 +189,7 @@ def show_prove(visit):
 
 @route("POST", "/id/prove", anybody, "slip", "phrase")
 def prove(visit, token, phrase):
-    """The slip proves the mailbox, the password that it is the owner who signed up and not a stranger. Signs nobody in."""
+    """The slip proves the mailbox, the password that it is the owner who signed up, not a stranger. Signs nobody in."""
     row = usable(visit, "prove", token)
     right(visit, row["mail"], phrase)
     with visit.store.write() as db:
@@ -314,7 +314,8 @@ def leave(visit):
 
 @route("GET", "/id/self", member)
 def self(visit, user):
-    return 200, {"me": {"key": user["id"], "mail": user["mail"], "proven": True, "by": ["pwd"], "since": user["entered"]}}
+    me = {"key": user["id"], "mail": user["mail"], "proven": True, "by": ["pwd"], "since": user["entered"]}
+    return 200, {"me": me}
 
 
 @route("GET", "/notes", member)
@@ -332,7 +333,8 @@ def again(visit, user, phrase):
 def replace_phrase(db, visit, person, era, phrase):
     """Sets the password and ends what the old one opened. Nothing if the account changed meanwhile."""
     changed = db.execute(
-        "UPDATE person SET phrase = ?, phrased = ?, misses = 0 WHERE id = ? AND era = coalesce(?, era) AND barred IS NULL",
+        "UPDATE person SET phrase = ?, phrased = ?, misses = 0 "
+        "WHERE id = ? AND era = coalesce(?, era) AND barred IS NULL",
         (phrase, store.now(), person, era),
     ).rowcount
     if not changed:
@@ -459,7 +461,8 @@ def moved(visit, user, token):
 
 def visits_of(db, visit, user):
     rows = db.execute(
-        "SELECT label, made, seen, ends, ip, agent FROM visit WHERE person = ? AND ends > ? AND seen >= ? ORDER BY seen DESC",
+        "SELECT label, made, seen, ends, ip, agent FROM visit "
+        "WHERE person = ? AND ends > ? AND seen >= ? ORDER BY seen DESC",
         (user["id"], store.now(), store.now() - visit.settings.idle_seconds),
     )
     return [dict(row) | {"here": row["label"] == user["label"]} for row in rows]
@@ -501,7 +504,8 @@ def copy(visit, user):
             "SELECT time, event, outcome, reason, ip, agent FROM trail WHERE person = ? ORDER BY id DESC LIMIT 10000",
             (user["id"],),
         ).fetchall()
-        return 200, {"person": dict(person), "visits": visits_of(db, visit, user), "events": [dict(row) for row in events]}
+        sessions = visits_of(db, visit, user)
+    return 200, {"person": dict(person), "visits": sessions, "events": [dict(row) for row in events]}
 
 
 @route("POST", "/id/close", fresh)

@@ -1,9 +1,9 @@
 """A small application with accounts, done with care: the probe must find nothing wrong with it.
 
-    python app.py                               serves, with the settings of the environment
-    python app.py operate bar|unbar|end USER    acts on one account, at once
-    python app.py operate end --all             ends everybody's sessions
-    python app.py operate trail USER            prints what happened to an account
+python app.py                               serves, with the settings of the environment
+python app.py operate bar|unbar|end USER    acts on one account, at once
+python app.py operate end --all             ends everybody's sessions
+python app.py operate trail USER            prints what happened to an account
 """
 
 import json
@@ -64,7 +64,8 @@ def change(kept, what, user):
             if what != "unbar":
                 store.end_all(db, row["id"])
             if what != "end":
-                db.execute("UPDATE person SET barred = ? WHERE id = ?", (store.now() if what == "bar" else None, row["id"]))
+                barred = store.now() if what == "bar" else None
+                db.execute("UPDATE person SET barred = ? WHERE id = ?", (barred, row["id"]))
             note(db, what, row["id"])
     if user and not found:
         print("nobody has that id or address", file=sys.stderr)

@@ -104,7 +104,7 @@ def key(text):
     data = decoded(text)
     if data is None or len(data) < 32:
         raise Wrong("ID_KEY", "is not at least 32 bytes in hex or base64")
-    steps = {(b - a) % 256 for a, b in zip(data, data[1:])}
+    steps = {(b - a) % 256 for a, b in zip(data, data[1:], strict=False)}
     if len(set(data)) < 18 or len(steps) < 18 or all(32 <= byte < 127 for byte in data):
         raise Wrong("ID_KEY", "does not look random")
     return data

@@ -51,12 +51,12 @@ def digest(token):
 def log(event, **values):
     """One JSON object a line. ASCII only, so that no text of a client breaks out of its line."""
     line = json.dumps({"time": stamp(), "event": event} | values)
-    with threading_lock:
+    with printing:
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
 
 
-threading_lock = threading.Lock()
+printing = threading.Lock()
 
 
 class Store:

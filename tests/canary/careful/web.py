@@ -229,10 +229,10 @@ class Connection(socketserver.BaseRequestHandler):
         return head, rest
 
     def read_body(self, request, data):
-        lengths = request.all("content-length")
-        if request.all("transfer-encoding") or len(lengths) > 1 or not all(re.fullmatch("[0-9]{1,12}", n) for n in lengths):
+        lengths = request.all("content-length") or ["0"]
+        if request.all("transfer-encoding") or len(lengths) > 1 or not re.fullmatch("[0-9]{1,12}", lengths[0]):
             raise Problem(400, "malformed")
-        length = int(lengths[0]) if lengths else 0
+        length = int(lengths[0])
         if length > BODY_LIMIT:
             raise Problem(413, "too_large")
         while len(data) < length:
