@@ -12,6 +12,7 @@ mod common;
 mod answers;
 mod combinations;
 mod detect;
+mod hostile;
 mod layers;
 mod prompts;
 mod shapes;
