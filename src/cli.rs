@@ -59,6 +59,9 @@ pub enum Command {
     /// Attack the app, and tell which protections hold; exit 1 if one does not
     #[cfg(feature = "probe")]
     Probe(crate::commands::probe::Args),
+    /// List the controls, and what each rests on here
+    #[cfg(feature = "probe")]
+    Controls(crate::commands::controls::Args),
     /// List stacks, modules and options
     List(list::Args),
     /// Print a fresh AUTH_SECRET for an environment

@@ -47,6 +47,8 @@ fn run(packs: Vec<Pack>, interrupt: Interrupt, args: Vec<std::ffi::OsString>) ->
         Command::Verify(args) => return verify::run(&context, args),
         #[cfg(feature = "probe")]
         Command::Probe(args) => return commands::probe::run(&context, args),
+        #[cfg(feature = "probe")]
+        Command::Controls(args) => commands::controls::run(&context, args)?,
         Command::Undo(args) => undo::run(&context, args)?,
         Command::List(args) => list::run(&context, args)?,
         Command::Secret(args) => secret::run(&context, args)?,
@@ -61,7 +63,9 @@ fn writes(cli: &Cli) -> bool {
         Command::Undo(args) => !args.dry_run,
         Command::Check(_) => true,
         #[cfg(feature = "probe")]
-        Command::Probe(_) => false,
+        Command::Probe(args) => !args.no_record,
+        #[cfg(feature = "probe")]
+        Command::Controls(_) => false,
         Command::Detect(_) | Command::Verify(_) | Command::List(_) | Command::Secret(_) => false,
     }
 }

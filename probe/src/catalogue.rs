@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 const TEXT: &str = include_str!("../controls.json");
@@ -75,6 +75,25 @@ pub fn all() -> Result<&'static [Control]> {
     static ALL: LazyLock<Result<Vec<Control>, String>> =
         LazyLock::new(|| serde_json::from_str(TEXT).map_err(|error| error.to_string()));
     ALL.as_deref().map_err(|error| anyhow::anyhow!("{error}")).context("the catalogue cannot be read")
+}
+
+/// The control of this id.
+///
+/// # Errors
+/// When there is none.
+pub fn control(id: &str) -> Result<&'static Control> {
+    all()?.iter().find(|control| control.id == id).with_context(|| format!("`{id}` is no control"))
+}
+
+/// What may be declared as a deviation, with its reason.
+///
+/// # Errors
+/// When there is no such control, it is critical, or no reason is given.
+pub fn may_deviate(id: &str, reason: &str) -> Result<()> {
+    let severity = control(id)?.severity;
+    ensure!(severity != Severity::Critical, "`{id}` is critical, and no critical control may be a deviation");
+    ensure!(!reason.trim().is_empty(), "`{id}` is declared as a deviation without a reason");
+    Ok(())
 }
 
 /// The catalogue's parts that a module brings. `core` comes with each.

@@ -6,6 +6,8 @@ use anyhow::{Context as _, Result, ensure};
 use regex::Regex;
 use serde::Deserialize;
 
+use crate::catalogue;
+
 /// `contract.toml`. Unknown keys are errors, so that a misspelt one is not taken for a missing one.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,6 +34,10 @@ pub struct Contract {
     /// The application's word for a refusal that a control names, such as `password_too_short`.
     #[serde(default)]
     pub codes: BTreeMap<String, String>,
+    /// Controls that the application departs from, with the reason: never critical ones. For an application without a
+    /// lock; with one, what the pack declares counts.
+    #[serde(default)]
+    pub deviations: BTreeMap<String, String>,
     /// Files of the generated tree by purpose, such as `common_passwords`.
     #[serde(default)]
     pub files: BTreeMap<String, String>,
@@ -295,6 +301,9 @@ impl Contract {
     pub fn parse(text: &str) -> Result<Self> {
         let contract: Self = toml::from_str(text).context("the contract cannot be read")?;
         ensure!(contract.schema == 1, "the contract has schema {}; this version reads schema 1", contract.schema);
+        for (id, reason) in &contract.deviations {
+            catalogue::may_deviate(id, reason).context("`deviations` cannot be taken")?;
+        }
         for (name, role) in &contract.roles {
             if let Some(mail) = &role.mail {
                 let pattern =
@@ -309,6 +318,28 @@ impl Contract {
 #[cfg(test)]
 mod tests {
     use super::Contract;
+
+    const SMALL: &str = "schema = 1\nencoding = \"json\"\ncookies = { session = \"s\" }\ncsrf = { source = \"origin\" }\n\
+                         roles = {}\n";
+
+    #[track_caller]
+    fn deviating(line: &str) -> Result<Contract, String> {
+        Contract::parse(&format!("{SMALL}[deviations]\n{line}\n")).map_err(|error| format!("{error:#}"))
+    }
+
+    #[test]
+    fn a_deviation_needs_a_reason_and_a_control_that_is_not_critical() {
+        let taken = deviating("PWD-06 = \"no breach service\"").unwrap();
+        assert_eq!(taken.deviations["PWD-06"], "no breach service");
+        for (line, why) in [
+            ("CSR-01 = \"the origin is enough\"", "critical"),
+            ("PWD-99 = \"why\"", "no control"),
+            ("PWD-06 = \" \"", "without a reason"),
+        ] {
+            let error = deviating(line).unwrap_err();
+            assert!(error.contains(why) && error.contains("deviations"), "{error}");
+        }
+    }
 
     #[test]
     fn a_misspelt_key_is_named_with_its_line() {

@@ -1,6 +1,7 @@
 //! Attacks a running application's authentication from outside. It knows the roles of a contract, never the stack.
 
 pub mod app;
+pub mod asvs;
 pub mod catalogue;
 pub mod client;
 pub mod contract;

@@ -1,10 +1,10 @@
 //! What a run found.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{catalogue::Severity, test::Evidence};
 
-#[derive(Clone, Copy, Debug, Serialize, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     Fail,

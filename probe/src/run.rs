@@ -11,6 +11,7 @@ use anyhow::Result;
 
 use crate::{
     catalogue::{self, Control},
+    contract::{Contract, CsrfSource},
     controls,
     lab::Lab,
     report::{Finding, Report, Verdict},
@@ -55,7 +56,7 @@ pub fn run(lab: &Lab, options: &Options, target: &str, tell: &(dyn Fn(&Finding) 
     let mut found = run.all(together, options.workers.max(1));
     found.extend(run.all(alone, 1));
     found.sort_by_key(|(at, _)| *at);
-    let findings = found.into_iter().map(|(_, finding)| finding).collect();
+    let findings = run.settled(found.into_iter().map(|(_, finding)| finding).collect());
     Ok(Report { target: target.to_owned(), modules: lab.modules.clone(), controls: findings })
 }
 
@@ -124,11 +125,25 @@ impl Run<'_> {
             let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
             let Some((at, control)) = next else { return };
             let finding = self.one(control);
-            (self.tell)(&finding);
+            if waits_for(&finding).is_none() {
+                (self.tell)(&finding);
+            }
             done.lock().unwrap_or_else(PoisonError::into_inner).push((at, finding));
         };
         thread::scope(|scope| (0..workers).for_each(|_| _ = scope.spawn(work)));
         done.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The findings, now that all are there; tells of those that had to wait for others.
+    fn settled(&self, found: Vec<Finding>) -> Vec<Finding> {
+        let settle = |waiting: &Finding| {
+            let finding = judged(waiting, &found);
+            if waits_for(waiting).is_some() {
+                (self.tell)(&finding);
+            }
+            finding
+        };
+        found.iter().map(settle).collect()
     }
 
     fn one(&self, control: &Control) -> Finding {
@@ -187,7 +202,9 @@ impl Run<'_> {
             // What was already seen to be wrong counts more than what could not be looked at.
             Err(Stop::NotRun(why)) if test.evidence.is_empty() => (Verdict::NotRun, why),
             Err(Stop::NotApplicable(why)) if test.evidence.is_empty() => (Verdict::NotApplicable, why),
-            Err(Stop::Deviation(why)) if test.evidence.is_empty() => (Verdict::Deviation, why),
+            Err(Stop::Deviation(why)) if test.evidence.is_empty() && self.is_switched_off(&control.id) => {
+                (Verdict::Deviation, why)
+            }
             Err(
                 Stop::Missing(why)
                 | Stop::Broken(why)
@@ -199,6 +216,10 @@ impl Run<'_> {
         let first = test.evidence.first().map(|evidence| format!("not so: {}", evidence.what));
         let reason = if reason.is_empty() { first.unwrap_or_default() } else { reason };
         Finding { checks: test.checks, evidence: test.evidence, ..finding(control, verdict, &reason) }
+    }
+
+    fn is_switched_off(&self, id: &str) -> bool {
+        switch(id).is_some_and(|switch| (switch.is_set)(&self.lab.contract))
     }
 
     /// A failure that was declared is a deviation, never for a critical control; a declared one that passes is a failure, so
@@ -219,6 +240,37 @@ impl Run<'_> {
     }
 }
 
+/// A critical control that a switch of the contract may leave out, and the control that then stands in for it.
+struct Switch {
+    id: &'static str,
+    stands_in: &'static str,
+    is_set: fn(&Contract) -> bool,
+}
+
+const SWITCHES: [Switch; 1] =
+    [Switch { id: "CSR-01", stands_in: "CSR-02", is_set: |contract| contract.csrf.source == CsrfSource::Origin }];
+
+fn switch(id: &str) -> Option<&'static Switch> {
+    SWITCHES.iter().find(|switch| switch.id == id)
+}
+
+/// The control on which a deviation hangs, if it was a switch that allowed it.
+fn waits_for(found: &Finding) -> Option<&'static str> {
+    switch(&found.id).filter(|_| found.verdict == Verdict::Deviation).map(|switch| switch.stands_in)
+}
+
+/// A deviation by switch is one only where the control that stands in passes in the same run.
+fn judged(found: &Finding, others: &[Finding]) -> Finding {
+    let Some(stands_in) = waits_for(found) else { return found.clone() };
+    let (verdict, what) = match others.iter().find(|other| other.id == stands_in).map(|other| other.verdict) {
+        Some(Verdict::Pass) => return found.clone(),
+        Some(Verdict::Fail | Verdict::Deviation) => (Verdict::Fail, "does not hold"),
+        Some(Verdict::NotRun | Verdict::NotApplicable) | None => (Verdict::NotRun, "was not attacked in this run"),
+    };
+    let reason = format!("{}; {stands_in}, which stands in, {what}", found.reason);
+    Finding { verdict, reason, ..found.clone() }
+}
+
 fn finding(control: &Control, verdict: Verdict, reason: &str) -> Finding {
     Finding {
         id: control.id.clone(),
@@ -228,5 +280,41 @@ fn finding(control: &Control, verdict: Verdict, reason: &str) -> Finding {
         reason: reason.to_owned(),
         checks: 0,
         evidence: vec![],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{finding, judged};
+    use crate::{
+        catalogue,
+        report::{Finding, Verdict},
+    };
+
+    fn found(id: &str, verdict: Verdict) -> Finding {
+        finding(catalogue::control(id).unwrap(), verdict, "the origin is the only defence")
+    }
+
+    #[track_caller]
+    fn becomes(others: &[Finding], verdict: Verdict) {
+        let judged = judged(&found("CSR-01", Verdict::Deviation), others);
+        assert_eq!(judged.verdict, verdict, "{}", judged.reason);
+        assert!(judged.reason.starts_with("the origin is the only defence"), "{}", judged.reason);
+    }
+
+    #[test]
+    fn a_switch_needs_the_control_that_stands_in() {
+        becomes(&[found("CSR-02", Verdict::Pass)], Verdict::Deviation);
+        becomes(&[found("CSR-02", Verdict::Fail)], Verdict::Fail);
+        becomes(&[found("CSR-02", Verdict::Deviation)], Verdict::Fail);
+        becomes(&[found("CSR-02", Verdict::NotRun)], Verdict::NotRun);
+        becomes(&[found("CSR-03", Verdict::Pass)], Verdict::NotRun);
+    }
+
+    #[test]
+    fn other_findings_stay_as_they_are() {
+        for (id, verdict) in [("PWD-06", Verdict::Deviation), ("CSR-01", Verdict::Fail), ("CSR-01", Verdict::Pass)] {
+            assert_eq!(judged(&found(id, verdict), &[]).verdict, verdict, "{id}");
+        }
     }
 }

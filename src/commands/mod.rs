@@ -2,7 +2,11 @@
 
 pub mod add;
 pub mod check;
+#[cfg(feature = "probe")]
+pub mod controls;
 pub mod detect;
+#[cfg(feature = "probe")]
+pub mod found;
 pub mod list;
 pub mod make;
 pub mod new;
@@ -10,6 +14,8 @@ pub mod new;
 pub mod probe;
 pub mod proof;
 pub mod secret;
+#[cfg(feature = "probe")]
+pub mod select;
 pub mod target;
 pub mod undo;
 pub mod verify;

@@ -197,7 +197,7 @@ pub fn read(context: &Context, place: &Where, path: &str, pack: Option<&Pack>) -
     let below = [below_repository(&at)?, app.clone(), shown.clone()].into_iter().find(|folder| !folder.is_empty());
     let folder = below.map(|folder| format!("{}/", folder.trim_end_matches('/'))).unwrap_or_default();
     let target = Target { base, app, shown, folder, tree, unread, workspace: Workspace { lock, ..workspace } };
-    target.readable(&[RelPath::new(lock::PATH)?, RelPath::new(lock::PROOF)?])?;
+    target.readable(&[RelPath::new(lock::PATH)?, RelPath::new(lock::PROOF)?, RelPath::new(lock::FOUND)?])?;
     Ok(target)
 }
 
@@ -221,7 +221,7 @@ fn reads(pack: Option<&Pack>) -> Result<globset::GlobSet> {
 
 /// Paths that are read even when they are ignored.
 fn writes(packs: &[Pack]) -> Result<Vec<RelPath>> {
-    let own = [lock::PATH, lock::PROOF].into_iter().map(str::to_owned);
+    let own = [lock::PATH, lock::PROOF, lock::FOUND].into_iter().map(str::to_owned);
     let of = |pack: &Pack| {
         let lines = pack.manifest.lines.iter().flat_map(|lines| lines.file.clone());
         let files = pack.files.iter().map(|(path, _)| path.clone());
@@ -289,6 +289,14 @@ fn above(dir: &Path) -> Result<Option<(PathBuf, Workspace)>> {
 /// # Errors
 /// When there is none (exit 1) or several (exit 2).
 pub fn locked(context: &Context, place: &Where) -> Result<(Target, Lock)> {
+    Ok(find_locked(context, place)?.ok_or_else(|| no_lock(place))?)
+}
+
+/// The same, if there is a lock.
+///
+/// # Errors
+/// When there are several (exit 2), or something cannot be read.
+pub fn find_locked(context: &Context, place: &Where) -> Result<Option<(Target, Lock)>> {
     let disk = open(context, &place.dir)?;
     let apps = detect(context, &place.dir)?.projects.into_iter().map(|project| project.path);
     let mut all: Vec<String> = vec![];
@@ -311,11 +319,11 @@ pub fn locked(context: &Context, place: &Where) -> Result<(Target, Lock)> {
     let path = match fits.as_slice() {
         [one] => *one,
         _ if fits.iter().any(|path| *path == ".") => &".".to_owned(),
-        [] => return Err(no_lock(place).into()),
+        [] => return Ok(None),
         _ => return Err(several_locks(&fits).into()),
     };
     let without = read(context, place, path, None)?;
-    let lock = Lock::read(&without.tree)?.ok_or_else(|| no_lock(place))?;
+    let Some(lock) = Lock::read(&without.tree)? else { return Ok(None) };
     let pack = lock.layer.last().and_then(|layer| context.packs.iter().find(|pack| pack.manifest.id == layer.pack));
     let mut target = read(context, place, path, pack)?;
     target.readable(lock.layer.iter().flat_map(|layer| &layer.edited).map(|edited| &edited.path))?;
@@ -325,7 +333,7 @@ pub fn locked(context: &Context, place: &Where) -> Result<(Target, Lock)> {
             target.tree.insert(created.path.clone(), text);
         }
     }
-    Ok((target, lock))
+    Ok(Some((target, lock)))
 }
 
 fn no_lock(place: &Where) -> Problem {

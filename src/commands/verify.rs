@@ -8,6 +8,7 @@ use crate::{
     cli::Where,
     core::{
         lock,
+        project::Tree,
         verify::{self, Drift},
     },
     shell::ui::{BAD, DIM, GOOD, WARN, paint, printable},
@@ -28,10 +29,11 @@ pub fn run(context: &Context, args: &Args) -> Result<u8> {
     let (target, lock) = target::locked(context, &args.place)?;
     let drifts = verify::verify(&context.packs, &lock, &target.tree, &target.workspace)?;
     let text = target.tree.text(lock::PATH).unwrap_or_default();
-    let proof = match Proof::read(&target.tree)? {
+    let mut proof = match Proof::read(&target.tree)? {
         Some(proof) => proof.summary(text),
         None => vec!["build and tests: unproven; `authwright check` proves them".to_owned()],
     };
+    proof.extend(attacks(&target.tree, text)?);
     if context.ui.json {
         let object =
             json!({ "verdict": if drifts.is_empty() { "clean" } else { "drift" }, "drift": drifts, "proof": proof });
@@ -59,6 +61,19 @@ fn show(context: &Context, drifts: &[Drift], proof: &[String]) {
     for line in proof {
         ui.say(&paint(DIM, &printable(line)));
     }
+}
+
+/// What the attacks of the last probe found.
+#[cfg(feature = "probe")]
+fn attacks(tree: &Tree, lock: &str) -> Result<Option<String>> {
+    let found = super::found::Found::read(tree)?;
+    Ok(Some(super::found::Found::summary(found.as_ref(), lock)))
+}
+
+#[cfg(not(feature = "probe"))]
+#[expect(clippy::unnecessary_wraps, reason = "with attacks there is something to read")]
+fn attacks(_: &Tree, _: &str) -> Result<Option<String>> {
+    Ok(None)
 }
 
 fn differences(count: usize) -> String {

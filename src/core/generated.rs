@@ -8,6 +8,8 @@ use super::{
     project::{RelPath, Text},
     render::{self, Facts},
 };
+#[cfg(feature = "probe")]
+use super::{lock::Lock, problem::Problem};
 
 /// The files that answers and facts render, example files included, in path order.
 ///
@@ -16,6 +18,21 @@ use super::{
 pub fn files(pack: &Pack, facts: &Facts) -> Result<Vec<(RelPath, String)>> {
     let at_root = facts::at_root(facts);
     of(pack, facts, |rule| at_root || !rule.is_some_and(|rule| rule.root))
+}
+
+/// The files as a lock's pack renders them for it: those in the project could have been edited.
+///
+/// # Errors
+/// When the lock's pack is not in this version, or does not render.
+#[cfg(feature = "probe")]
+pub fn of_lock(packs: &[Pack], lock: &Lock) -> Result<Vec<(RelPath, String)>> {
+    let Some(layer) = lock.layer.last() else { return Ok(vec![]) };
+    let same = |pack: &&Pack| pack.manifest.id == layer.pack && pack.manifest.version == layer.pack_version;
+    let pack = packs.iter().find(same).ok_or_else(|| {
+        let what = format!("pack `{}` {} is not in this version of authwright", layer.pack, layer.pack_version);
+        Problem::problem(what, "use the authwright version that wrote the lock")
+    })?;
+    files(pack, &facts::recorded(pack, &lock.layer))
 }
 
 /// The files for the repository's root that are left to the user, because the app is in a folder below it.

@@ -15,6 +15,8 @@ use super::{
 pub const PATH: &str = ".authwright/lock.toml";
 /// What was built and tested; written after a check, never part of a plan.
 pub const PROOF: &str = ".authwright/proof.toml";
+/// What attacks on the running app found; written after a probe, never part of a plan.
+pub const FOUND: &str = ".authwright/probe.toml";
 
 const SCHEMA: u32 = 1;
 const HEADER: &str = "# Written by authwright; do not edit. `authwright verify` compares the project with it.\n\n";

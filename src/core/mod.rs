@@ -1,6 +1,8 @@
 //! Values in, values out: no I/O here (clippy enforces it).
 
 pub mod anchor;
+#[cfg(feature = "probe")]
+pub mod audit;
 pub mod choose;
 pub mod detect;
 pub mod edit;

@@ -29,7 +29,9 @@ pub fn undo(tree: &Tree, lock: &Lock, language: Option<&Language>) -> Result<Pla
     let path = RelPath::new(lock::PATH)?;
     if lock.layer.is_empty() {
         after.remove(&path);
-        after.remove(&RelPath::new(lock::PROOF)?);
+        for written in [lock::PROOF, lock::FOUND] {
+            after.remove(&RelPath::new(written)?);
+        }
     } else {
         let text = lock.write()?;
         let text = tree.get(&path).map_or_else(|| Text::new(&text), |now| now.endings_for(&text));

@@ -3,7 +3,8 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
-use anstyle::{AnsiColor, Style};
+use anstyle::AnsiColor;
+pub use anstyle::Style;
 use anyhow::Result;
 use dialoguer::{Confirm, MultiSelect, Select, console::Term, theme::ColorfulTheme};
 use serde_json::Value;
@@ -62,6 +63,14 @@ impl Ui {
         }
     }
 
+    /// A line that is news only while the command runs: for a terminal.
+    #[cfg(feature = "probe")]
+    pub fn progress(&self, text: &str) {
+        if io::stderr().is_terminal() {
+            self.say(text);
+        }
+    }
+
     /// A line for people that `--quiet` does not silence.
     pub fn warn(&self, text: &str) {
         anstream::eprintln!("{}: {}", paint(WARN, "warning"), printable(text));
@@ -73,6 +82,18 @@ impl Ui {
     /// When stdout cannot be written.
     pub fn data(&self, text: &str) -> Result<()> {
         match io::stdout().write_all(text.as_bytes()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Text for people that is what they asked for, so on stdout.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    #[cfg(feature = "probe")]
+    pub fn print(&self, text: &str) -> Result<()> {
+        match anstream::stdout().write_all(text.as_bytes()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
             _ => Ok(()),
         }

@@ -226,7 +226,8 @@ fn layers_come_off_one_at_a_time() {
         manual: vec![],
     };
     let lock = Lock { schema: 1, layer: vec![layer("one", &[("a", "1")]), layer("two", &[("b", "2")])] };
-    let before = tree(&[("a", "1"), ("b", "2"), (lock::PATH, &lock.write().unwrap()), (lock::PROOF, "p")]);
+    let before =
+        tree(&[("a", "1"), ("b", "2"), (lock::PATH, &lock.write().unwrap()), (lock::PROOF, "p"), (lock::FOUND, "f")]);
     let after = before.with(&undo(&before, &lock, None).unwrap().changes);
     let rest = Lock::read(&after).unwrap().unwrap();
     assert_eq!((rest.modules(), after.text("a"), after.text("b")), (vec!["one"], Some("1"), None));

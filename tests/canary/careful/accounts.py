@@ -127,6 +127,18 @@ def address(text):
     return text
 
 
+def new_phrase(visit, phrase, to):
+    """Judges a new password and hashes it."""
+    passwords.check(phrase, visit.settings, to)
+    if visit.settings.breaches:
+        breached = passwords.is_breached(phrase, visit.settings.breaches)
+        if breached:
+            raise Problem(422, "phrase_breached")
+        if breached is None:
+            store.refusal(visit, "breaches_unknown", "unavailable")
+    return passwords.hashed(phrase)
+
+
 @route("GET", "/id/door", anybody)
 def door(visit):
     """The anti-forgery token. Without a session it is bound to a cookie that marks the browser."""
@@ -144,8 +156,7 @@ def join(visit, to, phrase):
     """Who is known already is told by mail; the answer is the same."""
     visit.limit("join", visit.settings.source_joins)
     to, phrase = address(to), passwords.normal(phrase)
-    passwords.check(phrase, visit.settings, to)
-    phrase, person, at = passwords.hashed(phrase), secrets.token_urlsafe(16), store.now()
+    phrase, person, at = new_phrase(visit, phrase, to), secrets.token_urlsafe(16), store.now()
     visit.app.mail.room()
     with visit.store.write() as db:
         made = db.execute(
@@ -346,9 +357,7 @@ def replace_phrase(db, visit, person, era, phrase):
 def phrase(visit, user, old, new):
     visit.limit("enter", visit.settings.source_entries)
     right(visit, user["mail"], old)
-    new = passwords.normal(new)
-    passwords.check(new, visit.settings, user["mail"])
-    new = passwords.hashed(new)
+    new = new_phrase(visit, passwords.normal(new), user["mail"])
     with visit.store.write() as db:
         replace_phrase(db, visit, user["id"], user["era"], new)
         token = store.begin(db, visit, user["id"], store.now(), user["ends"])
@@ -382,9 +391,7 @@ def renew(visit, token, phrase):
     """Proves the mailbox as well: what a stranger set up under the address is gone. A password that is refused does not
     use the slip up. Signs nobody in."""
     row = usable(visit, "renew", token)
-    phrase = passwords.normal(phrase)
-    passwords.check(phrase, visit.settings, row["mail"])
-    phrase = passwords.hashed(phrase)
+    phrase = new_phrase(visit, passwords.normal(phrase), row["mail"])
     with visit.store.write() as db:
         row = consume(db, "renew", token)
         replace_phrase(db, visit, row["person"], None, phrase)

@@ -1,10 +1,12 @@
 """Which passwords are taken, and how they are stored."""
 
+import hashlib
 import os
 import re
 import secrets
 import threading
 import unicodedata
+import urllib.request
 from pathlib import Path
 
 from argon2 import PasswordHasher
@@ -64,6 +66,19 @@ def check(phrase, settings, mail):
     words = [mail, local, domain, host_of(settings.origin), settings.name, *re.split("[^a-z0-9]", local)]
     if any(is_made_of(letters(phrase), letters(word)) for word in words):
         raise Problem(422, "phrase_yours")
+
+
+def is_breached(phrase, service):
+    """By the first digits of a hash: the service learns nothing of the password. `None` if it does not answer in time."""
+    digits = hashlib.sha1(phrase.encode()).hexdigest().upper()
+    request = urllib.request.Request(f"{service}/range/{digits[:5]}", headers={"Add-Padding": "true"})
+    try:
+        with urllib.request.urlopen(request, timeout=2) as answer:
+            lines = answer.read(1 << 20).decode().splitlines()
+    except (OSError, ValueError):
+        return None
+    # A count of 0 is padding.
+    return any(line.startswith(digits[5:] + ":") and not line.endswith(":0") for line in lines)
 
 
 def letters(text):

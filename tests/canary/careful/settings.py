@@ -52,6 +52,7 @@ class Settings:
         self.database = database(required(values, "ID_DATABASE"))
         self.sender = sender(required(values, "ID_SENDER"))
         self.smtp = None if self.development else smtp(required(values, "ID_SMTP"))
+        self.breaches = service(values.get("ID_BREACHES"))
         self.proxies = proxies(values.get("ID_PROXIES", ""))
         for name in NUMBERS:
             setattr(self, name.removeprefix("ID_").lower(), number(values, name))
@@ -160,6 +161,13 @@ def smtp(text):
     if url.scheme == "smtp" and not starttls and host not in ("127.0.0.1", "localhost", "::1"):
         raise Wrong("ID_SMTP", "has no TLS and is not this machine")
     return url.scheme == "smtps", starttls, host, port or (465 if url.scheme == "smtps" else 25), url
+
+
+def service(text):
+    """Where breached passwords are asked for; nowhere if it is not set."""
+    if text and urlsplit(text).scheme not in ("http", "https"):
+        raise Wrong("ID_BREACHES", "is not a URL such as https://api.pwnedpasswords.com")
+    return text
 
 
 def proxies(text):
