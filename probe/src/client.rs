@@ -26,6 +26,8 @@ pub struct Client {
     pub source: Option<String>,
     /// The address of this machine that connections come from.
     pub from: Option<IpAddr>,
+    /// What it calls itself; `None` sends no `User-Agent`.
+    pub agent: Option<String>,
     /// The one process to talk to; else they take turns.
     pub instance: Option<usize>,
 }
@@ -146,7 +148,7 @@ impl App {
         } else {
             (Some(format!("10.{high}.{low}.7")), Some(PROXY))
         };
-        Client { app: self.clone(), jar: Jar::new(), source, from, instance: None }
+        Client { app: self.clone(), jar: Jar::new(), source, from, agent: None, instance: None }
     }
 
     /// A request of the role, to be filled.
@@ -217,6 +219,7 @@ impl Client {
             jar: self.jar.clone(),
             source: self.source.clone(),
             from: self.from,
+            agent: self.agent.clone(),
             instance: self.instance,
         }
     }
@@ -224,7 +227,7 @@ impl Client {
     /// The same jar from an address that nobody had before.
     #[must_use]
     pub fn elsewhere(&self) -> Self {
-        Self { jar: self.jar.clone(), instance: self.instance, ..self.app.client() }
+        Self { jar: self.jar.clone(), agent: self.agent.clone(), instance: self.instance, ..self.app.client() }
     }
 
     /// The session in the jar.
@@ -346,6 +349,9 @@ impl Client {
         };
         add("Host", self.app.origin.split("://").nth(1).unwrap_or("app.test").to_owned());
         add("Connection", "close".to_owned());
+        if let Some(agent) = &self.agent {
+            add("User-Agent", agent.clone());
+        }
         if let Some(source) = &self.source {
             add("X-Forwarded-For", source.clone());
             add("X-Forwarded-Proto", "https".to_owned());

@@ -229,6 +229,9 @@ pub struct Start {
     #[serde(default)]
     pub build: Vec<String>,
     pub command: Vec<String>,
+    /// The same start with another working folder than the project's, which is `{project}`.
+    #[serde(default)]
+    pub elsewhere: Vec<String>,
     pub listen: Listen,
     /// How long it may take until it takes connections.
     #[serde(default = "a_minute")]
@@ -247,6 +250,15 @@ pub struct Start {
     /// The probe's name of a setting to the application's variable.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
+    /// A setting to the lowest and the highest number that is taken.
+    #[serde(default)]
+    pub bounds: BTreeMap<String, [i64; 2]>,
+    /// A setting to values that production must refuse, each alone.
+    #[serde(default)]
+    pub insecure: BTreeMap<String, Vec<String>>,
+    /// Variables to values that production must refuse, for what is no setting of the probe's.
+    #[serde(default)]
+    pub insecure_variables: BTreeMap<String, Vec<String>>,
 }
 
 impl Start {
@@ -277,22 +289,47 @@ pub struct Listen {
     pub format: String,
 }
 
-/// The audit log: one JSON object a line, and where its parts are (JSON pointers).
+/// The audit log, and where the parts of an event are: JSON pointers into a line that is one JSON object, or patterns whose
+/// first group is the value, for lines of text.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Log {
+    #[serde(default)]
+    pub format: LogFormat,
+    /// For text: what each line matches.
+    pub line: Option<String>,
     pub time: String,
     pub event: String,
     pub outcome: Option<String>,
     pub reason: Option<String>,
     pub user: Option<String>,
+    /// What stands for a user who is not known, such as a keyed hash of the address.
+    pub subject: Option<String>,
     pub ip: Option<String>,
+    pub agent: Option<String>,
     pub request_id: Option<String>,
     /// What was done, such as `login`, to the application's name of the event.
     #[serde(default)]
     pub events: BTreeMap<String, String>,
+    /// A protection that refused, such as `foreign_origin`, to the application's name of the event.
+    #[serde(default)]
+    pub trips: BTreeMap<String, String>,
+    /// A pattern of the line that says that something inside failed.
+    pub fault: Option<String>,
     /// The answer's header with the request's id.
     pub request_id_header: Option<String>,
+    /// Variables that make the log say all it can.
+    #[serde(default)]
+    pub verbose: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// One JSON object a line.
+    #[default]
+    Json,
+    Text,
 }
 
 impl Contract {

@@ -50,7 +50,7 @@ pub struct Setup {
     pub development: bool,
     /// Processes that share one database; the contract's number if not said.
     pub instances: Option<usize>,
-    /// A folder to start in instead of the project's.
+    /// A folder to start in instead of the project's, by the contract's `elsewhere`.
     pub folder: Option<PathBuf>,
     /// A database that is there instead of a fresh one.
     pub database: Option<Place>,
@@ -358,16 +358,13 @@ impl Lab {
             ports.into_iter().map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port))).collect();
         let variables = self.variables(setup, start, &mail, db.as_ref())?;
         let origin = setting_of(&variables, start, "base_url").unwrap_or_else(|| ORIGIN.to_owned());
-        let cwd = match &setup.folder {
-            Some(folder) => folder.clone(),
-            None => self.folder()?.to_owned(),
-        };
+        let (command, cwd) = self.command(setup, start)?;
         let mut processes = vec![];
         for address in &addresses {
             let mut variables = variables.clone();
             variables.insert(start.listen.env.clone(), listen(start, *address));
             let began = std::time::Instant::now();
-            let process = Process::start(&start.command, &cwd, &variables, &start.own())?;
+            let process = Process::start(&command, &cwd, &variables, &start.own())?;
             match until_open(&process, *address, start.patience()) {
                 Ok(true) => processes.push(process),
                 Ok(false) => {
@@ -391,6 +388,17 @@ impl Lab {
             sources: AtomicUsize::new(0),
             turns: AtomicUsize::new(0),
         })))
+    }
+
+    /// The start, and the folder to start in.
+    fn command(&self, setup: &Setup, start: &Start) -> Result<(Vec<String>, PathBuf)> {
+        let project = std::path::absolute(self.folder()?)?;
+        let Some(folder) = &setup.folder else { return Ok((start.command.clone(), project)) };
+        if start.elsewhere.is_empty() {
+            bail!("the contract has no `start.elsewhere`");
+        }
+        let project = project.display().to_string();
+        Ok((start.elsewhere.iter().map(|word| word.replace("{project}", &project)).collect(), folder.clone()))
     }
 
     fn database(&self, setup: &Setup, folder: &Path) -> Result<Option<Db>> {

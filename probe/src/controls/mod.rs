@@ -1,6 +1,8 @@
 //! The attacks, one file a group of the catalogue.
 
+mod hdr;
 mod ses;
+mod tour;
 
 use crate::test::{Outcome, Test};
 
@@ -23,7 +25,7 @@ impl Attack {
     }
 }
 
-const GROUPS: &[&[Attack]] = &[ses::ATTACKS];
+const GROUPS: &[&[Attack]] = &[hdr::ATTACKS, ses::ATTACKS];
 
 pub fn find(id: &str) -> Option<&'static Attack> {
     GROUPS.iter().copied().flatten().find(|attack| attack.id == id)

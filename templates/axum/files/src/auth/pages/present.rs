@@ -14,7 +14,7 @@ use super::{
     next::{to_login, to_reauth},
     words,
 };
-use crate::auth::{problem::Problem, visit::Visit};
+use crate::auth::{problem::Problem, routes, visit::Visit};
 
 /// Middleware of every route, the application's own too. Who is not signed in is led to the sign-in
 /// page, and from there back to what they wanted to read. What they wanted to change is not kept: a
@@ -31,10 +31,10 @@ pub async fn present(request: Request, next: Next) -> Response {
     let problem = response.extensions().get::<Problem>();
     let (title, text) = match problem {
         Some(problem) if problem.is_not_signed_in() => {
-            return to_login(method.is_safe().then_some(&uri));
+            return protected(to_login(method.is_safe().then_some(&uri)));
         }
         Some(problem) if problem.code() == Problem::reauth_required().code() => {
-            return to_reauth(&uri, method.is_safe());
+            return protected(to_reauth(&uri, method.is_safe()));
         }
         Some(problem) => (words::title(problem), words::advice(problem, settings)),
         None if is_bare(&response) && uri.path().starts_with("/auth/") => {
@@ -49,6 +49,12 @@ pub async fn present(request: Request, next: Next) -> Response {
         }
     };
     Page::new(&visit, title).replace(response.into_parts().0, content)
+}
+
+/// With the headers of every answer, which the one that is replaced had.
+fn protected(mut response: Response) -> Response {
+    routes::protect(response.headers_mut());
+    response
 }
 
 /// What axum answers on its own: there is nothing here, or not for this method.
