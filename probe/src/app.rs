@@ -20,6 +20,8 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, wa
 
 /// What an application may say before it counts as flooding.
 const LOG_LIMIT: usize = 64 << 20;
+/// How long the words of a process that ended may be on their way; something that it left behind may hold its output open.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 const GRACE: Duration = Duration::from_secs(3);
 /// Set for every process that is started, so that one which leaves its group is found as well.
 const MARK: &str = "AUTHWRIGHT_PROBE_RUN";
@@ -51,6 +53,8 @@ impl std::fmt::Display for End {
 struct Log {
     bytes: Mutex<Vec<u8>>,
     flooded: AtomicBool,
+    /// Nothing more can come.
+    whole: AtomicBool,
 }
 
 impl Process {
@@ -87,8 +91,12 @@ impl Process {
         Ok(Self { child: Mutex::new(child), group, log, mark })
     }
 
-    /// All that it has said so far, on both outputs.
+    /// All that it has said so far, on both outputs. Its last words are on their way for a moment after its end.
     pub fn log(&self) -> String {
+        let deadline = Instant::now() + LAST_WORDS;
+        while self.ended().is_some() && !self.log.whole.load(Ordering::Acquire) && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(5));
+        }
         String::from_utf8_lossy(&self.log.bytes.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
     }
 
@@ -150,6 +158,7 @@ fn keep(output: &mut impl Read, log: &Log, group: Pid) {
             _ = kill_process_group(group, Signal::KILL);
         }
     }
+    log.whole.store(true, Ordering::Release);
 }
 
 /// Ends what left the group. It is known by the mark in its environment, which only this application has.

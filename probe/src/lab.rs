@@ -14,7 +14,7 @@ use std::{
 use anyhow::{Context as _, Result, anyhow, bail};
 
 use crate::{
-    app::{Folder, Process, free_port, until_open},
+    app::{End, Folder, Process, free_port, until_open},
     contract::{Contract, DbKind, Start},
     db::{Db, Place},
     mail::Sink,
@@ -157,6 +157,12 @@ impl App {
             let end = process.ended()?;
             Some(format!("the application ended ({end}); its last words:\n{}", process.last_words()))
         })
+    }
+
+    /// How the first process of it that ended did so, after waiting for that as long.
+    pub fn wait_for_end(&self, patience: Duration) -> Option<End> {
+        let processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
+        processes.first()?.wait(patience)
     }
 
     /// A folder that lives as long as the application.

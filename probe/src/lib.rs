@@ -20,3 +20,4 @@ pub mod report;
 pub mod run;
 pub mod test;
 pub mod timing;
+pub mod tree;

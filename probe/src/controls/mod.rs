@@ -1,6 +1,8 @@
 //! The attacks, one file a group of the catalogue.
 
+mod cfg;
 mod hdr;
+mod log;
 mod ses;
 mod tour;
 
@@ -25,7 +27,7 @@ impl Attack {
     }
 }
 
-const GROUPS: &[&[Attack]] = &[hdr::ATTACKS, ses::ATTACKS];
+const GROUPS: &[&[Attack]] = &[cfg::ATTACKS, hdr::ATTACKS, log::ATTACKS, ses::ATTACKS];
 
 pub fn find(id: &str) -> Option<&'static Attack> {
     GROUPS.iter().copied().flatten().find(|attack| attack.id == id)
