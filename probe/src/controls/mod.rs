@@ -2,7 +2,10 @@
 
 mod cfg;
 mod hdr;
+mod inp;
 mod log;
+mod pwd;
+mod reg;
 mod ses;
 mod tour;
 
@@ -27,7 +30,15 @@ impl Attack {
     }
 }
 
-const GROUPS: &[&[Attack]] = &[cfg::ATTACKS, hdr::ATTACKS, log::ATTACKS, ses::ATTACKS];
+const GROUPS: &[&[Attack]] = &[
+    cfg::ATTACKS,
+    hdr::ATTACKS,
+    inp::ATTACKS,
+    log::ATTACKS,
+    pwd::ATTACKS,
+    reg::ATTACKS,
+    ses::ATTACKS,
+];
 
 pub fn find(id: &str) -> Option<&'static Attack> {
     GROUPS.iter().copied().flatten().find(|attack| attack.id == id)

@@ -1,0 +1,162 @@
+//! What users write, where it is shown.
+
+use std::{sync::Arc, time::Duration};
+
+use scraper::{Html, Selector};
+
+use crate::{
+    client::{Call, Client, encoded},
+    http::{Answer, Request},
+    lab::App,
+    people::{Person, email},
+    random,
+    test::{Outcome, Test},
+};
+
+/// Each with no letter that an escape would change but its marks. What templates would make of them is [`PRODUCT`].
+const PAYLOADS: [&str; 6] =
+    ["\"><img src=x onerror=1>", "\"><x-odd>", "'><x-odd>", "{{1337*1337}}", "${1337*1337}", "<%= 1337*1337 %>"];
+const PRODUCT: &str = "1787569";
+
+/// What users write stays text: in pages, in answers and in mails.
+pub(super) fn encoded_for_its_place(test: &mut Test<'_>) -> Outcome {
+    let app = test.app()?;
+    let (person, client) = app.member()?;
+    for payload in PAYLOADS {
+        let call = app.role("LOGIN")?.field("email", person.email.as_str()).field("password", person.password.as_str());
+        let answer = app.client().send(&app.client().guarded(&call)?.header("User-Agent", payload))?;
+        test.works("LOGIN takes any user agent", answer.succeeded(), &answer)?;
+    }
+    let sessions = client.copy().get("SESSIONS")?;
+    let listed = app.role("SESSIONS")?.role().extract.get("list").cloned().unwrap_or_default();
+    let count = sessions.json().pointer(&listed).and_then(|list| list.as_array().map(Vec::len)).unwrap_or(0);
+    test.works("SESSIONS lists the sessions with those user agents", count > PAYLOADS.len(), &sessions)?;
+    for answer in answers(&app, &client)? {
+        stays_text(test, &answer);
+    }
+    addresses(test, &app)?;
+    pages(test, &app, &client)
+}
+
+/// Nothing of a payload became a tag, and no template has counted.
+fn stays_text(test: &mut Test<'_>, answer: &Answer) {
+    let text = answer.text();
+    test.refuses("no answer evaluates what users write", !text.contains(PRODUCT), answer);
+    let is_html = answer.header("content-type").is_none_or(|kind| kind.contains("html") || kind.contains("xml"));
+    test.refuses("what users write becomes no tag", !is_html || !has_tag(&text), answer);
+    // Without a type browsers guess, and find tags in anything.
+    let has_type = answer.body.is_empty() || answer.header("content-type").is_some();
+    test.refuses("an answer says of what type it is", has_type, answer);
+}
+
+fn has_tag(text: &str) -> bool {
+    let html = Html::parse_document(text);
+    Selector::parse("x-odd, [onerror], img[src=x]").is_ok_and(|odd| html.select(&odd).next().is_some())
+}
+
+/// Answers for programs in which payloads come back, if anywhere.
+fn answers(app: &Arc<App>, client: &Client) -> Outcome<Vec<Answer>> {
+    let mut answers = vec![];
+    for role in ["SESSIONS", "EXPORT", "ME"] {
+        answers.push(client.copy().get(role)?);
+    }
+    for payload in PAYLOADS {
+        for role in ["LOGIN", "REGISTER", "FORGOT"] {
+            let call = app.role(role)?.field("email", payload).field("password", random::password());
+            answers.push(app.client().call(&call)?);
+        }
+        for role in ["VERIFY_PAGE", "RESET_PAGE"] {
+            answers.push(app.client().call(&app.role(role)?.query("token", payload))?);
+        }
+        answers.push(app.client().send(&nowhere(payload))?);
+    }
+    Ok(answers)
+}
+
+/// A path that is not there, as a browser asks for it.
+fn nowhere(payload: &str) -> Request {
+    Request::new("GET", &format!("/{}?q={}", encoded(payload), encoded(payload))).header("Accept", "text/html")
+}
+
+/// Payloads that are addresses, in the mails that they cause.
+fn addresses(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
+    for start in ["{{1337*1337}}", "${1337*1337}", "a&b'c", "\"<x-odd>\"", "<x-odd>"] {
+        let person = Person { email: format!("{start}{}", email()), ..Person::new() };
+        let answer = app.client().register(&person)?;
+        stays_text(test, &answer);
+        test.refuses(&format!("REGISTER does not break on {}", person.email), !answer.broke(), &answer);
+    }
+    let last = Person::new();
+    app.registered(&last)?;
+    let odd = |to: &String| to.ends_with("@mail.test") && to.contains(['{', '&', '<', '$']);
+    for mail in app.mail_channel()?.all().iter().filter(|mail| mail.to.iter().any(odd)) {
+        let all = mail.all();
+        test.refuses(
+            "no mail evaluates an address",
+            !mail.text.contains(PRODUCT) && !mail.html.contains(PRODUCT),
+            &all,
+        );
+        test.refuses("no address becomes a tag in a mail", !has_tag(&mail.html), &all);
+    }
+    Ok(())
+}
+
+/// Pages that show user agents, and forms that are shown again with what was sent.
+fn pages(test: &mut Test<'_>, app: &Arc<App>, client: &Client) -> Outcome {
+    let Some(pages) = &app.contract.pages else { return Ok(()) };
+    let page = app.client().call(&app.page("LOGIN")?)?;
+    let is_html = page.header("content-type").is_some_and(|kind| kind.contains("html"));
+    test.works("LOGIN has a page", page.status == 200 && is_html, &page)?;
+    let mut calls: Vec<Call> = vec![app.page("SESSIONS")?];
+    for (name, role) in &pages.only {
+        if role.method == "GET" {
+            calls.push(app.page(name)?);
+        }
+    }
+    let mut answers = vec![];
+    for call in &calls {
+        answers.push(client.copy().call(call)?);
+    }
+    for payload in PAYLOADS {
+        answers.extend(shown_again(app, payload)?);
+    }
+    for answer in &answers {
+        stays_text(test, answer);
+    }
+    odd_owner(test, app, &calls)
+}
+
+fn shown_again(app: &Arc<App>, payload: &str) -> Outcome<Vec<Answer>> {
+    let mut answers = vec![];
+    for role in ["LOGIN", "REGISTER", "FORGOT", "RESEND"] {
+        let call = app.form(role)?.field("email", payload);
+        let has_password = call.role().fields.contains_key("password");
+        let call = if has_password { call.field("password", random::password()) } else { call };
+        answers.push(app.client().call(&call)?);
+        answers.push(app.client().call(&app.page(role)?.query("next", payload).query("done", payload))?);
+    }
+    for role in ["VERIFY_PAGE", "RESET_PAGE"] {
+        answers.push(app.client().call(&app.page(role)?.query("token", payload))?);
+    }
+    Ok(answers)
+}
+
+/// Somebody whose address has marks of HTML, on their own pages.
+fn odd_owner(test: &mut Test<'_>, app: &Arc<App>, calls: &[Call]) -> Outcome {
+    let mark = format!("&lt{}", random::letters(6));
+    let person = Person { email: format!("{{{{1337*1337}}}}{mark}'{}", email()), ..Person::new() };
+    if !app.client().register(&person)?.succeeded() {
+        return Ok(());
+    }
+    let sent = app.tokens("REGISTER", &person.email, 1, Duration::from_secs(5))?;
+    let Some(token) = sent.last() else { return Ok(()) };
+    app.client().verify(token, &person.password)?;
+    let mut client = app.client();
+    client.login(&person.email, &person.password)?;
+    for call in calls {
+        let answer = client.call(call)?;
+        stays_text(test, &answer);
+        test.refuses("marks in an address are escaped in pages", !answer.text().contains(&mark), &answer);
+    }
+    Ok(())
+}
