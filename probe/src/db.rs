@@ -139,14 +139,25 @@ impl Db {
     /// # Errors
     /// As for [`Self::find`].
     pub fn age(&self, table: &str, by: &str, value: &str, column: &str, seconds: u64) -> Result<()> {
-        let name = self.column(table, column)?;
-        let expression = match (self.names.time, self.is_postgres()) {
-            (TimeKind::UnixSeconds, _) => format!("{name} - {seconds}"),
-            (TimeKind::UnixMillis, _) => format!("{name} - {seconds}000"),
-            (TimeKind::Timestamp, true) => format!("{name} - interval '{seconds} seconds'"),
-            (TimeKind::Timestamp, false) => format!("datetime({name}, '-{seconds} seconds')"),
-        };
-        self.set(table, by, value, column, &expression)
+        self.set(table, by, value, column, &self.older(&self.column(table, column)?, seconds))
+    }
+
+    /// The same for all rows of a table: time passes.
+    ///
+    /// # Errors
+    /// As for [`Self::find`].
+    pub fn age_all(&self, table: &str, column: &str, seconds: u64) -> Result<()> {
+        let (name, column) = (self.table(table)?, self.column(table, column)?);
+        self.run(&format!("UPDATE {name} SET {column} = {}", self.older(&column, seconds)))
+    }
+
+    fn older(&self, column: &str, seconds: u64) -> String {
+        match (self.names.time, self.is_postgres()) {
+            (TimeKind::UnixSeconds, _) => format!("{column} - {seconds}"),
+            (TimeKind::UnixMillis, _) => format!("{column} - {seconds}000"),
+            (TimeKind::Timestamp, true) => format!("{column} - interval '{seconds} seconds'"),
+            (TimeKind::Timestamp, false) => format!("datetime({column}, '-{seconds} seconds')"),
+        }
     }
 
     /// The tables that are there, as the database names them.

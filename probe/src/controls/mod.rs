@@ -1,12 +1,15 @@
 //! The attacks, one file a group of the catalogue.
 
 mod cfg;
+mod eml;
 mod hdr;
 mod inp;
 mod log;
 mod pwd;
 mod reg;
 mod ses;
+mod silence;
+mod thr;
 mod tour;
 
 use crate::test::{Outcome, Test};
@@ -32,12 +35,14 @@ impl Attack {
 
 const GROUPS: &[&[Attack]] = &[
     cfg::ATTACKS,
+    eml::ATTACKS,
     hdr::ATTACKS,
     inp::ATTACKS,
     log::ATTACKS,
     pwd::ATTACKS,
     reg::ATTACKS,
     ses::ATTACKS,
+    thr::ATTACKS,
 ];
 
 pub fn find(id: &str) -> Option<&'static Attack> {
