@@ -190,6 +190,10 @@ pub struct Pages {
     pub guard: toml::Table,
     #[serde(default)]
     pub reauth: toml::Table,
+    /// The parameter, of pages and forms, that names where somebody goes after signing in.
+    pub next: Option<String>,
+    /// The parameter by which a page is told what was done before.
+    pub said: Option<String>,
     /// Pages that have no role, or stand for one that no form can send.
     #[serde(default)]
     pub only: BTreeMap<String, Role>,

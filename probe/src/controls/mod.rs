@@ -1,11 +1,15 @@
 //! The attacks, one file a group of the catalogue.
 
+mod acts;
 mod cfg;
+mod cke;
+mod csr;
 mod eml;
 mod hdr;
 mod inp;
 mod log;
 mod pwd;
+mod red;
 mod reg;
 mod ses;
 mod silence;
@@ -35,11 +39,14 @@ impl Attack {
 
 const GROUPS: &[&[Attack]] = &[
     cfg::ATTACKS,
+    cke::ATTACKS,
+    csr::ATTACKS,
     eml::ATTACKS,
     hdr::ATTACKS,
     inp::ATTACKS,
     log::ATTACKS,
     pwd::ATTACKS,
+    red::ATTACKS,
     reg::ATTACKS,
     ses::ATTACKS,
     thr::ATTACKS,

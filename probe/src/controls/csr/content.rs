@@ -1,0 +1,140 @@
+//! Bodies that need no preflight, and answers that other origins may read.
+
+use std::sync::Arc;
+
+use super::super::acts::{Member, Way};
+use crate::{
+    client::{Call, Client},
+    contract::Encoding,
+    http::{Answer, Request},
+    lab::App,
+    people::Person,
+    random,
+    test::{Outcome, Stop, Test},
+};
+
+/// A JSON body counts only where the request says that it is one.
+pub(super) fn content_types(test: &mut Test<'_>) -> Outcome {
+    let app = test.app()?;
+    if app.contract.encoding != Encoding::Json {
+        return Err(Stop::NotApplicable("the application takes forms, no JSON".to_owned()));
+    }
+    for role in
+        ["LOGIN", "REGISTER", "FORGOT", "VERIFY", "RESET", "REAUTH", "EMAIL_CHANGE", "EMAIL_CONFIRM", "PWCHANGE"]
+    {
+        let case = Case::new(&app, role)?;
+        for (what, request) in mistyped(&case.client.guarded(&case.call)?) {
+            let answer = case.client.elsewhere().send(&request)?;
+            test.refuses(&format!("{role} takes no body {what}"), answer.denied(), &answer);
+        }
+        if let Some(member) = &case.member {
+            let change = member.change()?;
+            let what = format!("{role} with another type changes nothing");
+            test.refuses(&what, change.is_none(), change.unwrap_or_default());
+        }
+        let answer = case.client.elsewhere().call(&case.call)?;
+        test.works(&format!("{role} takes JSON that is declared"), answer.succeeded(), &answer)?;
+    }
+    Ok(())
+}
+
+fn mistyped(request: &Request) -> Vec<(String, Request)> {
+    const TYPES: [&str; 7] = [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "text/plain; application/json",
+        "text/json",
+        "application/jsonp",
+        "application/json;charset=utf-16",
+    ];
+    let typed = |kind: &str| (format!("declared as {kind}"), request.clone().with("Content-Type", kind));
+    let mut all: Vec<(String, Request)> = TYPES.map(typed).to_vec();
+    all.push(("without a type".to_owned(), request.clone().without("Content-Type")));
+    all.push(("with an empty type".to_owned(), request.clone().with("Content-Type", "")));
+    let json = request.clone().with("Content-Type", "application/json");
+    all.push(("with two types".to_owned(), json.header("Content-Type", "text/plain")));
+    let plain = request.clone().with("Content-Type", "text/plain");
+    all.push(("with two types, the wrong one first".to_owned(), plain.header("Content-Type", "application/json")));
+    all
+}
+
+/// A request that would work, and who makes it.
+struct Case {
+    call: Call,
+    client: Client,
+    member: Option<Member>,
+}
+
+impl Case {
+    fn new(app: &Arc<App>, role: &str) -> Outcome<Self> {
+        let call = app.role(role)?;
+        let person = Person::new();
+        let anonymous = |call: Call| Ok(Self { call, client: app.client(), member: None });
+        match role {
+            "LOGIN" => {
+                let person = app.person()?;
+                anonymous(call.field("email", person.email).field("password", person.password))
+            }
+            "REGISTER" => anonymous(call.field("email", person.email).field("password", person.password)),
+            "VERIFY" => {
+                let token = app.registered(&person)?;
+                anonymous(call.field("token", token).field("password", person.password))
+            }
+            "FORGOT" => anonymous(call.field("email", app.person()?.email)),
+            "RESET" => {
+                let person = app.person()?;
+                app.client().forgot(&person.email)?;
+                let token = app.token("FORGOT", &person.email, 1)?;
+                anonymous(call.field("token", token).field("password", random::password()))
+            }
+            _ => {
+                let member = Member::new(app)?;
+                Ok(Self { call: member.act(role, Way::Api)?, client: member.client.copy(), member: Some(member) })
+            }
+        }
+    }
+}
+
+/// No other origin may read an answer, and none is asked for by a preflight.
+pub(super) fn cross_origin_reads(test: &mut Test<'_>) -> Outcome {
+    let app = test.app()?;
+    let (person, member) = app.member()?;
+    let request = member.app.role("ME")?.request().header("Origin", &app.origin);
+    let me = member.copy().send(&request)?;
+    let is_read = me.value("email").as_ref() == Some(&person.email);
+    test.works("the application's own origin reads ME", is_read, &me)?;
+    let (scheme, host) = app.origin.split_once("://").unwrap_or(("https", &app.origin));
+    let origins = [
+        "https://evil.test".to_owned(),
+        "null".to_owned(),
+        format!("{scheme}://sub.{host}"),
+        format!("{scheme}://{host}.evil.test"),
+        format!("{scheme}://evil{host}"),
+        format!("http://{host}"),
+    ];
+    for role in app.contract.roles.keys() {
+        for origin in &origins {
+            let call = app.role(role)?.segment("id", "none");
+            for client in [member.elsewhere(), app.client()] {
+                for request in [preflight(&call, origin), call.request().header("Origin", origin)] {
+                    let answer = client.copy().send(&request)?;
+                    test.refuses(&format!("{role} lets {origin} read nothing"), !may_read(&answer, origin), &answer);
+                }
+            }
+        }
+    }
+    let alive = member.is_signed_in()?;
+    test.works("the session was alive all the time", alive, person.email.as_str())
+}
+
+fn preflight(call: &Call, origin: &str) -> Request {
+    let request = Request::new("OPTIONS", call.path()).header("Origin", origin);
+    let request = request.header("Access-Control-Request-Method", &call.role().method);
+    request.header("Access-Control-Request-Headers", "content-type")
+}
+
+/// What is for one account is not for everybody either.
+fn may_read(answer: &Answer, origin: &str) -> bool {
+    answer.headers("access-control-allow-origin").any(|allowed| allowed == origin || allowed == "*")
+}
