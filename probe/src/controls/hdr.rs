@@ -44,7 +44,11 @@ fn not_stored(test: &mut Test<'_>) -> Outcome {
     let me = client.me()?;
     test.works("ME names the account", me.value("email").as_ref() == Some(&person.email), &me)?;
     let tag = me.header("etag").unwrap_or("*").to_owned();
-    let call = app.role("ME")?.request().header("If-None-Match", tag).header("If-Modified-Since", "Fri, 01 Jan 2100 00:00:00 GMT");
+    let call = app
+        .role("ME")?
+        .request()
+        .header("If-None-Match", tag)
+        .header("If-Modified-Since", "Fri, 01 Jan 2100 00:00:00 GMT");
     let (_, mut other) = app.member()?;
     let foreign = other.send(&call)?;
     test.refuses("somebody else is not sent to what was stored before", foreign.status != 304, &foreign);
@@ -124,9 +128,8 @@ fn fenced(test: &mut Test<'_>, page: &Answer) {
     test.refuses("nobody changes what a page's addresses are relative to", only("base-uri", none), page);
     test.refuses("a page cannot be framed", only("frame-ancestors", none), page);
     test.refuses("forms go to this site alone", only("form-action", &["'self'", "'none'"]), page);
-    let has_key = |sources: &[String]| {
-        sources.iter().any(|source| source.starts_with("'nonce-") || source.starts_with("'sha"))
-    };
+    let has_key =
+        |sources: &[String]| sources.iter().any(|source| source.starts_with("'nonce-") || source.starts_with("'sha"));
     let loose = policy.values().any(|sources| {
         sources.iter().any(|source| source == "'unsafe-eval'" || (source == "'unsafe-inline'" && !has_key(sources)))
     });
@@ -269,8 +272,16 @@ fn filled(app: &App, name: &str, email: &str) -> Outcome<crate::client::Call> {
 
 /// Requests that cannot be read, for each role, unknown paths and all methods.
 fn malformed(app: &Arc<App>, client: &Client) -> Outcome<Vec<Answer>> {
-    let bodies: [&[u8]; 8] =
-        [b"", b"{", b"[]", b"null", b"{\"email\":{\"$ne\":1}}", b"\xff\xfe\x00", b"{\"email\":1e999}", b"email=%00&password=%"];
+    let bodies: [&[u8]; 8] = [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"{\"email\":{\"$ne\":1}}",
+        b"\xff\xfe\x00",
+        b"{\"email\":1e999}",
+        b"email=%00&password=%",
+    ];
     let mut answers = vec![];
     for name in app.contract.roles.keys() {
         let call = app.role(name)?.segment("id", "%00/../x");
@@ -300,8 +311,10 @@ fn inner_words(app: &App) -> Outcome<Vec<String>> {
     let mut words: Vec<String> = vec![];
     for table in app.contract.db.iter().flat_map(|db| db.tables.values()) {
         let names = table.iter().filter(|(key, _)| key.as_str() != "purpose");
-        let names = names.filter_map(|(key, name)| Some((key, name.as_str().or_else(|| name.get("column")?.as_str())?)));
-        words.extend(names.filter(|(key, name)| *key == "table" || name.contains('_')).map(|(_, name)| name.to_owned()));
+        let names =
+            names.filter_map(|(key, name)| Some((key, name.as_str().or_else(|| name.get("column")?.as_str())?)));
+        words
+            .extend(names.filter(|(key, name)| *key == "table" || name.contains('_')).map(|(_, name)| name.to_owned()));
     }
     // A role may have a field of that name.
     let roles = app.contract.roles.values().flat_map(|role| role.fields.values().chain(role.extract.values()));

@@ -248,9 +248,8 @@ impl Tour {
 /// The id of a session in the list that is not the one that asks.
 fn other_session(app: &App, list: &Answer) -> Outcome<Option<String>> {
     let names = app.role("SESSIONS")?.role().extract.clone();
-    let at = |key: &str| {
-        names.get(key).cloned().ok_or_else(|| Stop::Missing(format!("role SESSIONS extracts no `{key}`")))
-    };
+    let at =
+        |key: &str| names.get(key).cloned().ok_or_else(|| Stop::Missing(format!("role SESSIONS extracts no `{key}`")));
     let (sessions, id, current) = (at("list")?, at("id")?, at("current")?);
     let json = list.json();
     let mut others = json.pointer(&sessions).and_then(|all| all.as_array()).into_iter().flatten();

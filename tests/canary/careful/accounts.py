@@ -142,7 +142,7 @@ def new_phrase(visit, phrase, to):
 @route("GET", "/id/door", anybody)
 def door(visit):
     """The anti-forgery token. Without a session it is bound to a cookie that marks the browser."""
-    if visit.user:
+    if visit.session:
         return 200, {"door": visit.app.csrf.token("visit", visit.session)}
     visitor = visit.request.cookie(visit.settings.visitor_cookie)
     if not visitor or not re.fullmatch("[A-Za-z0-9_-]{43}", visitor):

@@ -61,7 +61,7 @@ class Request:
 
     def cookie(self, name):
         """The cookie of exactly that name; two of them are as good as none."""
-        pairs = [pair.lstrip(" \t").partition("=") for line in self.all("cookie") for pair in line.split(";")]
+        pairs = [pair.partition("=") for line in self.all("cookie") for pair in line.split("; ")]
         values = [value for other, _, value in pairs if other == name]
         return values[0] if len(values) == 1 and values[0] else None
 
@@ -133,7 +133,8 @@ def unrepeated(pairs):
 
 
 class Csrf:
-    """A token bound to the session, or to a cookie of the browser as long as there is none."""
+    """A token bound to the session's cookie, or to one that marks the browser as long as there is none. It is a keyed hash
+    of that: nobody else can make one, and it needs no database."""
 
     def __init__(self, settings):
         self.settings = settings
@@ -161,7 +162,7 @@ class Csrf:
         return None
 
     def expected(self, visit):
-        if visit.user:
+        if visit.session:
             return self.token("visit", visit.session)
         visitor = visit.request.cookie(self.settings.visitor_cookie)
         return self.token("visitor", visitor) if visitor else None

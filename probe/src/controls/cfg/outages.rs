@@ -92,13 +92,7 @@ fn trail_gone(test: &mut Test<'_>, app: &Arc<App>, person: &Person, token: &str)
 }
 
 /// Each role that grants something.
-fn all_refused(
-    test: &mut Test<'_>,
-    app: &Arc<App>,
-    person: &Person,
-    client: &Client,
-    token: &str,
-) -> Outcome {
+fn all_refused(test: &mut Test<'_>, app: &Arc<App>, person: &Person, client: &Client, token: &str) -> Outcome {
     for role in ["ME", "PROTECTED", "SESSIONS", "EXPORT"] {
         let answer = client.copy().get(role)?;
         nothing(test, &answer);
@@ -134,6 +128,10 @@ fn no_mail(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
     app.mail_channel()?.refuse(false);
     test.refuses("without mail nobody signs in unconfirmed", early.denied(), &early);
     let alike = answer.look() == known.look();
-    test.refuses("without mail known and unknown addresses look alike", alike, format!("{}\n{}", answer.exchange(), known.exchange()));
+    test.refuses(
+        "without mail known and unknown addresses look alike",
+        alike,
+        format!("{}\n{}", answer.exchange(), known.exchange()),
+    );
     Ok(())
 }

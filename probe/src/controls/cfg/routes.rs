@@ -8,15 +8,57 @@ use crate::{
 
 /// Tools of developers and operators that have no place in production.
 const TOOLS: [&str; 30] = [
-    "/docs", "/openapi.json", "/openapi.yaml", "/swagger", "/swagger-ui", "/swagger.json", "/redoc", "/graphql", "/graphiql",
-    "/metrics", "/debug", "/debug/pprof", "/debug/pprof/", "/actuator", "/actuator/env", "/env", "/.env", "/.git/config",
-    "/h2-console", "/__debug__", "/_profiler", "/telescope", "/server-status", "/console", "/admin", "/trace", "/dump",
-    "/config", "/test", "/_test",
+    "/docs",
+    "/openapi.json",
+    "/openapi.yaml",
+    "/swagger",
+    "/swagger-ui",
+    "/swagger.json",
+    "/redoc",
+    "/graphql",
+    "/graphiql",
+    "/metrics",
+    "/debug",
+    "/debug/pprof",
+    "/debug/pprof/",
+    "/actuator",
+    "/actuator/env",
+    "/env",
+    "/.env",
+    "/.git/config",
+    "/h2-console",
+    "/__debug__",
+    "/_profiler",
+    "/telescope",
+    "/server-status",
+    "/console",
+    "/admin",
+    "/trace",
+    "/dump",
+    "/config",
+    "/test",
+    "/_test",
 ];
 /// The same below the path of the roles.
 const BELOW: [&str; 18] = [
-    "/_test", "/test", "/dev/mails", "/dev/mail", "/dev/mailbox", "/dev/outbox", "/dev/login", "/mails", "/impersonate", "/debug",
-    "/dump", "/users", "/openapi.yaml", "/openapi.json", "/contract.toml", "/docs", "/admin", "/reset-limits",
+    "/_test",
+    "/test",
+    "/dev/mails",
+    "/dev/mail",
+    "/dev/mailbox",
+    "/dev/outbox",
+    "/dev/login",
+    "/mails",
+    "/impersonate",
+    "/debug",
+    "/dump",
+    "/users",
+    "/openapi.yaml",
+    "/openapi.json",
+    "/contract.toml",
+    "/docs",
+    "/admin",
+    "/reset-limits",
 ];
 
 /// In production nothing answers but what is declared.
@@ -38,7 +80,8 @@ pub(super) fn nothing_else_answers(test: &mut Test<'_>) -> Outcome {
             continue;
         }
         for method in ["GET", "POST"] {
-            let call = Request::new(method, &path).header("Origin", &app.origin).header("Sec-Fetch-Site", "same-origin");
+            let call =
+                Request::new(method, &path).header("Origin", &app.origin).header("Sec-Fetch-Site", "same-origin");
             let answer = client.copy().send(&call)?;
             test.refuses("nothing answers that is not declared", answer.status == 404, &answer);
         }

@@ -149,7 +149,11 @@ pub(super) fn numbers_have_bounds(test: &mut Test<'_>) -> Outcome {
     for (at, edge) in ["lowest", "highest"].into_iter().enumerate() {
         let setup = bounds.iter().fold(usual.clone(), |setup, (name, pair)| setup.set(name, pair[at]));
         let tried = attempt(test, &setup)?;
-        test.works("the bounds themselves are taken", tried.serves, tried.shown(&format!("the {edge} of all numbers")))?;
+        test.works(
+            "the bounds themselves are taken",
+            tried.serves,
+            tried.shown(&format!("the {edge} of all numbers")),
+        )?;
     }
     let mut wrong: Vec<(String, String)> = vec![];
     for (at, (name, [low, high])) in bounds.iter().enumerate() {

@@ -51,7 +51,11 @@ fn complete(test: &mut Test<'_>, tour: &Tour, step: &Step, event: &Event, betwee
     let failed = step.answer.denied();
     test.refuses("an event has its outcome", event.outcome.as_deref().is_some_and(|outcome| !outcome.is_empty()), line);
     if failed {
-        test.refuses("a failure has its reason", event.reason.as_deref().is_some_and(|reason| !reason.is_empty()), line);
+        test.refuses(
+            "a failure has its reason",
+            event.reason.as_deref().is_some_and(|reason| !reason.is_empty()),
+            line,
+        );
     }
     if step.of_account {
         let known = event.user.is_some() && event.user == tour.user;
@@ -68,8 +72,7 @@ fn in_table(test: &mut Test<'_>, app: &Arc<App>, name: &str, id: &str) -> Outcom
         return Ok(());
     }
     let db = app.database()?;
-    let (table, event, request) =
-        (db.table("audit")?, db.column("audit", "event")?, db.column("audit", "request_id")?);
+    let (table, event, request) = (db.table("audit")?, db.column("audit", "event")?, db.column("audit", "request_id")?);
     let sql = format!("SELECT * FROM {table} WHERE {event} = {} AND {request} = {}", quoted(name), quoted(id));
     let rows = db.rows(&sql)?;
     test.refuses("the table of the trail holds the event once", rows.len() == 1, format!("{} rows: {sql}", rows.len()));
@@ -89,7 +92,11 @@ fn nothing_typed(test: &mut Test<'_>, app: &Arc<App>, tour: &Tour) -> Outcome {
     let said = app.said_with(&[id])?;
     for typed in [typed.as_str(), tour.unknown.as_str()] {
         let line = said.lines().find(|line| line.contains(typed));
-        test.refuses("a name that nobody has is not in the log as it was typed", line.is_none(), line.unwrap_or_default());
+        test.refuses(
+            "a name that nobody has is not in the log as it was typed",
+            line.is_none(),
+            line.unwrap_or_default(),
+        );
     }
     Ok(())
 }

@@ -45,7 +45,8 @@ pub(super) fn no_forged_lines(test: &mut Test<'_>) -> Outcome {
         "%s%n%x%d%{}".to_owned(),
         filler,
     ];
-    let answers = payloads.iter().map(|payload| everywhere(&app, &person.email, payload)).collect::<Outcome<Vec<_>>>()?;
+    let answers =
+        payloads.iter().map(|payload| everywhere(&app, &person.email, payload)).collect::<Outcome<Vec<_>>>()?;
     drop(answers);
     let last = app.client().login(&person.email, &random::password())?;
     let said = app.said_with(&[app.request_id(&last)?])?;
@@ -78,7 +79,15 @@ fn everywhere(app: &Arc<App>, email: &str, payload: &str) -> Outcome {
     app.client().forgot(payload)?;
     let login = app.role("LOGIN")?.field("email", crate::people::email()).field("password", random::password());
     for value in [in_header.as_str(), raw.as_str()] {
-        for name in ["User-Agent", "Referer", "X-Request-Id", "X-Forwarded-For", "X-Forwarded-Host", "Origin", "Accept-Language"] {
+        for name in [
+            "User-Agent",
+            "Referer",
+            "X-Request-Id",
+            "X-Forwarded-For",
+            "X-Forwarded-Host",
+            "Origin",
+            "Accept-Language",
+        ] {
             let mut client = app.client();
             let request = client.guarded(&login)?.with(name, value);
             // Some are refused before anybody reads them.

@@ -46,7 +46,9 @@ fn recorded(test: &mut Test<'_>, client: &Client, trip: &str, answer: &Answer) -
     test.refuses("a refusal is recorded once", events.len() == 1, shown);
     let Some(event) = events.into_iter().next() else { return Ok(None) };
     let stable = event.reason.as_deref().is_some_and(|reason| {
-        !reason.is_empty() && reason.len() <= 40 && reason.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
+        !reason.is_empty()
+            && reason.len() <= 40
+            && reason.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
     });
     test.refuses("a refusal has a code as its reason", stable, event.line.as_str());
     test.refuses("a refusal names the source", event.ip == client.source, event.line.as_str());
@@ -56,7 +58,8 @@ fn recorded(test: &mut Test<'_>, client: &Client, trip: &str, answer: &Answer) -
 /// Requests of other sites.
 fn foreign(test: &mut Test<'_>, app: &Arc<App>, member: &Client) -> Outcome {
     let mut reasons = vec![];
-    for (header, value) in [("Origin", "https://elsewhere.test"), ("Sec-Fetch-Site", "cross-site"), ("Origin", "null")] {
+    for (header, value) in [("Origin", "https://elsewhere.test"), ("Sec-Fetch-Site", "cross-site"), ("Origin", "null")]
+    {
         let mut client = member.elsewhere();
         let request = client.guarded(&app.role("REVOKE_ALL_OTHERS")?)?.with(header, value);
         let answer = client.send(&request)?;
@@ -171,6 +174,10 @@ fn flood(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
     let events = said.lines().filter_map(|line| reader.event(line));
     let count = events.filter(|event| event.ip == client.source && event.agent == client.agent).count();
     test.refuses("the first of a flood is recorded", count > 0, format!("{count} events"));
-    test.refuses("a flood does not fill the log", count <= LINES, format!("{count} events of {FLOOD} identical refusals"));
+    test.refuses(
+        "a flood does not fill the log",
+        count <= LINES,
+        format!("{count} events of {FLOOD} identical refusals"),
+    );
     Ok(())
 }
