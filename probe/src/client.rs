@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     contract::{CsrfSource, Encoding, MailLink, Role},
-    http::{Answer, Request, exchange},
+    http::{Answer, Request, exchange, exchange_bytes},
     lab::{App, PROXY},
     test::{Outcome, Stop},
 };
@@ -254,17 +254,21 @@ impl Client {
     /// # Errors
     /// When the token that the contract asks for does not come.
     pub fn guarded(&self, call: &Call) -> Outcome<Request> {
+        let (request, jar) = self.guard(call)?;
+        // Without the cookie that it may be bound to, the token is worth nothing.
+        Ok(if jar == self.jar { request } else { request.with("Cookie", cookies(&jar)) })
+    }
+
+    /// The guarded request, and the jar as it is after the visit that gave the token.
+    fn guard(&self, call: &Call) -> Outcome<(Request, Jar)> {
         let csrf = self.app.contract.csrf.clone();
         if call.is_safe() {
-            return Ok(call.request());
+            return Ok((call.request(), self.jar.clone()));
         }
-        let (mut call, mut headers) = (call.clone(), vec![]);
+        let (mut call, mut headers, mut jar) = (call.clone(), vec![], self.jar.clone());
         if csrf.source == CsrfSource::Token {
-            let (token, jar) = self.csrf()?;
-            // Without the cookie that it may be bound to, the token is worth nothing.
-            if jar != self.jar {
-                headers.push(("Cookie".to_owned(), cookies(&jar)));
-            }
+            let token;
+            (token, jar) = self.csrf()?;
             match (&csrf.header, &csrf.field) {
                 (Some(header), _) => headers.push((header.clone(), token)),
                 (None, Some(field)) => _ = call.fields.insert(field.clone(), token.into()),
@@ -276,7 +280,7 @@ impl Client {
         headers.extend(
             csrf.headers.iter().map(|(name, value)| (name.clone(), value.replace("{base_url}", &self.app.origin))),
         );
-        Ok(headers.into_iter().fold(call.request(), |request, (name, value)| request.with(&name, value)))
+        Ok((headers.into_iter().fold(call.request(), |request, (name, value)| request.with(&name, value)), jar))
     }
 
     /// A fresh anti-forgery token for this jar, from role CSRF.
@@ -303,12 +307,8 @@ impl Client {
     /// # Errors
     /// When there is no answer; see [`Stop`].
     pub fn call(&mut self, call: &Call) -> Outcome<Answer> {
-        // A token may come with a cookie that it is bound to.
-        if self.app.contract.csrf.source == CsrfSource::Token && !call.is_safe() {
-            let visit = self.app.role("CSRF")?.request();
-            self.send(&visit)?;
-        }
-        let request = self.guarded(call)?;
+        let (request, jar) = self.guard(call)?;
+        self.jar = jar;
         self.send(&request)
     }
 
@@ -331,6 +331,16 @@ impl Client {
         let answer = exchange(self.address(), self.from, &request, &self.app.contract)?;
         self.keep(&answer);
         Ok(answer)
+    }
+
+    /// Sends the bytes of an answered request again, from the address that they came from.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub fn repeat(&self, answer: &Answer) -> Outcome<Answer> {
+        let mut again = Request::new("GET", "/");
+        again.role.clone_from(&answer.role);
+        Ok(exchange_bytes(self.address(), self.from, &answer.sent, &again, &self.app.contract)?)
     }
 
     /// The process that the next request goes to.

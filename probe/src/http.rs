@@ -254,11 +254,24 @@ pub fn exchange(
     request: &Request,
     contract: &Arc<Contract>,
 ) -> Result<Answer, Broken> {
+    exchange_bytes(to, from, &request.bytes(), request, contract)
+}
+
+/// The same with other bytes than the request's own.
+///
+/// # Errors
+/// As for [`exchange`].
+pub fn exchange_bytes(
+    to: SocketAddr,
+    from: Option<IpAddr>,
+    bytes: &[u8],
+    request: &Request,
+    contract: &Arc<Contract>,
+) -> Result<Answer, Broken> {
     let started = Instant::now();
-    let bytes = request.bytes();
     let mut stream = connect(to, from)?;
     // A server that refuses by the head alone closes while the body is still on its way; its answer is read all the same.
-    let written = stream.write_all(&bytes);
+    let written = stream.write_all(bytes);
     let raw = read(&mut stream, started + PATIENCE);
     let raw = match (raw, written) {
         (Ok(raw), Err(_)) if raw.is_empty() => return Err(Broken::Closed),
@@ -270,7 +283,7 @@ pub fn exchange(
         headers,
         body,
         took: started.elapsed(),
-        sent: bytes,
+        sent: bytes.to_vec(),
         role: request.role.clone(),
         contract: contract.clone(),
     })

@@ -9,10 +9,12 @@ mod hdr;
 mod inp;
 mod log;
 mod pwd;
+mod rac;
 mod red;
 mod reg;
 mod ses;
 mod silence;
+mod sto;
 mod thr;
 mod tour;
 
@@ -46,9 +48,11 @@ const GROUPS: &[&[Attack]] = &[
     inp::ATTACKS,
     log::ATTACKS,
     pwd::ATTACKS,
+    rac::ATTACKS,
     red::ATTACKS,
     reg::ATTACKS,
     ses::ATTACKS,
+    sto::ATTACKS,
     thr::ATTACKS,
 ];
 
