@@ -8,10 +8,12 @@ mod eml;
 mod hdr;
 mod inp;
 mod log;
+mod oic;
 mod pwd;
 mod rac;
 mod red;
 mod reg;
+mod rst;
 mod ses;
 mod silence;
 mod sto;
@@ -47,10 +49,12 @@ const GROUPS: &[&[Attack]] = &[
     hdr::ATTACKS,
     inp::ATTACKS,
     log::ATTACKS,
+    oic::ATTACKS,
     pwd::ATTACKS,
     rac::ATTACKS,
     red::ATTACKS,
     reg::ATTACKS,
+    rst::ATTACKS,
     ses::ATTACKS,
     sto::ATTACKS,
     thr::ATTACKS,
