@@ -106,7 +106,9 @@ impl Call {
         if let Some(accept) = &self.accept {
             request = request.header("Accept", accept);
         }
-        if self.is_safe() || (self.fields.is_empty() && self.role.fields.is_empty()) {
+        let is_bare = self.fields.is_empty() && self.role.fields.is_empty();
+        // A browser declares a form that has no fields, too.
+        if self.is_safe() || (is_bare && self.encoding == Encoding::Json) {
             return request;
         }
         match self.encoding {

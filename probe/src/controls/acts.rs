@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::{
     client::{Call, Client},
+    contract::CsrfSource,
     http::Answer,
     lab::App,
     people::{Person, email},
@@ -98,6 +99,16 @@ pub(super) fn sessions(client: &Client) -> Outcome<Vec<Listed>> {
 pub(super) fn own_id(client: &Client) -> Outcome<String> {
     let own = sessions(client)?.into_iter().find(|session| session.current).map(|session| session.id);
     own.ok_or_else(|| Stop::Positive("SESSIONS marks the current session".to_owned(), String::new()))
+}
+
+/// A copy of the client that has what its token against forgery may be bound to, so that a request of it can be changed in
+/// one thing and be right in all others.
+pub(super) fn visited(client: &Client) -> Outcome<Client> {
+    let mut client = client.copy();
+    if client.app.contract.csrf.source == CsrfSource::Token {
+        client.get("CSRF")?;
+    }
+    Ok(client)
 }
 
 /// The client at each process in turn.

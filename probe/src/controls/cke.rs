@@ -84,7 +84,10 @@ impl Life {
             let answer = client.call(&member.act(role, Way::Api)?)?;
             self.note(&client, answer);
         }
-        let (_, mut client) = app.member()?;
+        let person = app.person()?;
+        let mut client = app.client();
+        let answer = client.login(&person.email, &person.password)?;
+        self.note(&client, answer);
         for role in ["ME", "SESSIONS", "EXPORT", "PROTECTED"] {
             if app.contract.roles.contains_key(role) {
                 let answer = client.get(role)?;

@@ -217,8 +217,8 @@ fn after_a_post(test: &mut Test<'_>) -> Outcome {
             let answer = client.call(&call)?;
             let what = format!("{role}{} does not make the browser post on", way.name());
             test.refuses(&what, ![307, 308].contains(&answer.status), &answer);
-            let echoed = answer.text().contains(&secret)
-                || answer.headers.iter().any(|(_, value)| value.contains(&secret) || value.contains("password="));
+            let echoed =
+                answer.text().contains(&secret) || answer.headers.iter().any(|(_, value)| value.contains(&secret));
             test.refuses(&format!("the answer to {role}{} repeats no password", way.name()), !echoed, &answer);
             let redirected = way == Way::Api || [302, 303].contains(&answer.status);
             test.refuses(&format!("{role}{} is answered 303", way.name()), redirected, &answer);
@@ -289,7 +289,7 @@ fn in_fields(test: &mut Test<'_>, app: &Arc<App>, way: Way, payload: &str) -> Ou
                 call.field(other, if other == name { payload.to_owned() } else { email() })
             });
             let answer = app.client().call(&filled)?;
-            is_harmless(test, &format!("the {name} of {role}{}", way.name()), payload, &answer);
+            is_harmless(test, &format!("the {name} of {role}{}", way.name()), &answer);
         }
     }
     Ok(())
@@ -312,27 +312,54 @@ fn in_links(test: &mut Test<'_>, app: &Arc<App>, member: &Client, way: Way, payl
             answers.push((*name, client.copy().call(&page.clone().query(name, payload))?));
         }
         for (name, answer) in answers {
-            is_harmless(test, &format!("{name} in the address of {role}{}", way.name()), payload, &answer);
+            is_harmless(test, &format!("{name} in the address of {role}{}", way.name()), &answer);
         }
     }
     let lost = crate::client::encoded(payload);
     let page = app.role("ME")?.request();
     let lost = crate::http::Request { target: format!("{}/{lost}", page.target), ..page };
     let answer = app.client().send(&lost.with("Accept", "text/html"))?;
-    is_harmless(test, "a path that leads nowhere", payload, &answer);
+    is_harmless(test, "a path that leads nowhere", &answer);
     Ok(())
 }
 
-/// Not in a page as it was sent, not as a link, and not as a header.
-fn is_harmless(test: &mut Test<'_>, what: &str, payload: &str, answer: &Answer) {
-    let body = answer.text();
+/// Not as markup of a page, not as a link, and not as a header.
+fn is_harmless(test: &mut Test<'_>, what: &str, answer: &Answer) {
     let kind = answer.header("content-type").unwrap_or_default();
-    // JSON that is declared as such is no page.
-    let is_page = !body.is_empty() && !kind.contains("json");
-    let raw = is_page && body.contains(payload);
-    let marked = |link: &String| is_page && link.to_ascii_lowercase().starts_with("javascript:") && link.contains(MARK);
-    let linked = links(answer).iter().any(marked);
-    let planted = answer.header("x-evil").is_some();
-    let harmless = !raw && !linked && !planted && !answer.broke();
-    test.refuses(&format!("{what} is not repeated raw"), harmless, answer);
+    // What is declared as JSON or plain text is no page.
+    let is_page = !answer.body.is_empty() && (kind.is_empty() || kind.contains("html") || kind.contains("xml"));
+    let is_script = |link: &String| link.to_ascii_lowercase().starts_with("javascript:") && link.contains(MARK);
+    let is_markup = is_page && (is_in_markup(&answer.text()) || links(answer).iter().any(is_script));
+    let harmless = !is_markup && answer.header("x-evil").is_none() && !answer.broke();
+    test.refuses(&format!("{what} does not become part of the page"), harmless, answer);
+}
+
+/// Whether the mark stands where a browser would run it.
+fn is_in_markup(page: &str) -> bool {
+    let page = Html::parse_document(page);
+    page.tree.nodes().any(|node| {
+        let Some(element) = node.value().as_element() else { return false };
+        let runs = |(name, value): (&str, &str)| {
+            name.contains(MARK) || name.starts_with("on") && (value.contains(MARK) || value.contains("alert(1)"))
+        };
+        let holds = || node.children().filter_map(|child| child.value().as_text()).any(|text| text.contains(MARK));
+        element.attrs().any(runs) || element.name() == "script" && holds()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_in_markup, payloads};
+
+    #[test]
+    fn raw_payloads_are_seen_and_escaped_ones_are_not() {
+        let frames = ["<input value=\"{}\">", "<input value='{}'>", "<p>{}</p>", "<title>{}</title>"];
+        let shown = |payload: &str| frames.iter().any(|frame| is_in_markup(&frame.replace("{}", payload)));
+        for payload in payloads().iter().filter(|payload| !payload.starts_with("javascript:")) {
+            assert!(shown(payload), "{payload}");
+            let escaped =
+                payload.replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;");
+            assert!(!shown(&escaped), "{escaped}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::acts::{Member, Way};
+use super::super::acts::{Member, Way, visited};
 use crate::{
     client::{Call, Client},
     contract::Encoding,
@@ -70,7 +70,7 @@ impl Case {
     fn new(app: &Arc<App>, role: &str) -> Outcome<Self> {
         let call = app.role(role)?;
         let person = Person::new();
-        let anonymous = |call: Call| Ok(Self { call, client: app.client(), member: None });
+        let anonymous = |call: Call| Ok(Self { call, client: visited(&app.client())?, member: None });
         match role {
             "LOGIN" => {
                 let person = app.person()?;
@@ -90,7 +90,7 @@ impl Case {
             }
             _ => {
                 let member = Member::new(app)?;
-                Ok(Self { call: member.act(role, Way::Api)?, client: member.client.copy(), member: Some(member) })
+                Ok(Self { call: member.act(role, Way::Api)?, client: visited(&member.client)?, member: Some(member) })
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::super::acts::{Member, Way, acts};
+use super::super::acts::{Member, Way, acts, visited};
 use crate::{
     client::Call,
     http::{Answer, Request},
@@ -72,9 +72,10 @@ pub(super) fn signed_in(test: &mut Test<'_>) -> Outcome {
         for role in acts(&app)? {
             let member = Member::new(&app)?;
             let call = member.act(role, way)?;
-            let request = member.client.guarded(&call)?;
+            let client = visited(&member.client)?;
+            let request = client.guarded(&call)?;
             for claim in foreign(&app).iter().chain([&Claim::new(&[])]) {
-                let answer = member.client.copy().send(&claim.on(&request))?;
+                let answer = client.copy().send(&claim.on(&request))?;
                 let what = format!("{role}{} refuses {}", way.name(), claim.what);
                 test.refuses(&what, is_refused(&app, &answer), &answer);
             }
@@ -114,7 +115,7 @@ pub(super) fn before_login(test: &mut Test<'_>) -> Outcome {
             let case = Case::new(&app, role, way)?;
             let what = format!("{role}{}", way.name());
             for claim in foreign(&app) {
-                let mut client = app.client();
+                let mut client = visited(&app.client())?;
                 let request = client.guarded(&case.call)?;
                 let answer = client.send(&claim.on(&request))?;
                 let refused = is_refused(&app, &answer) && !answer.sets_session();

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::super::acts::{Member, Way, acts};
+use super::super::acts::{Member, Way, acts, visited};
 use crate::{
     client::{Call, Client, encoded},
     http::Request,
@@ -21,8 +21,9 @@ pub(super) fn safe_methods(test: &mut Test<'_>) -> Outcome {
         for role in acts(&app)? {
             let member = Member::new(&app)?;
             let call = member.act(role, way)?;
-            for (what, request) in disguised(&member.client, &call)? {
-                let answer = member.client.copy().send(&request)?;
+            let client = visited(&member.client)?;
+            for (what, request) in disguised(&client, &call)? {
+                let answer = client.copy().send(&request)?;
                 let what = format!("{role}{} {what}", way.name());
                 test.refuses(&format!("{what} does not break"), !answer.broke(), &answer);
                 test.refuses(&format!("{what} gives no session"), !answer.sets_session(), &answer);
@@ -120,8 +121,9 @@ fn is_inert(test: &mut Test<'_>, app: &Arc<App>, role: &str, call: &Call) -> Out
 }
 
 fn disguise(test: &mut Test<'_>, app: &Arc<App>, role: &str, call: &Call) -> Outcome {
-    for (what, request) in disguised(&app.client(), call)? {
-        let answer = app.client().send(&request)?;
+    let client = visited(&app.client())?;
+    for (what, request) in disguised(&client, call)? {
+        let answer = client.elsewhere().send(&request)?;
         let inert = !answer.sets_session() && !answer.broke();
         test.refuses(&format!("{role} {what} gives no session"), inert, &answer);
     }

@@ -1,7 +1,7 @@
 //! Tokens against forged requests.
 
 use super::{
-    super::acts::{Member, Way, acts},
+    super::acts::{Member, Way, acts, visited},
     origin::{foreign, is_refused},
 };
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
 pub(super) fn token(test: &mut Test<'_>) -> Outcome {
     let app = test.app()?;
     if app.contract.csrf.source == CsrfSource::Origin {
-        return by_origin(test, &app.clone());
+        return by_origin(test, &app);
     }
     let (_, stranger) = app.member()?;
     let token = stranger.csrf_token()?;
@@ -26,9 +26,11 @@ pub(super) fn token(test: &mut Test<'_>) -> Outcome {
         for role in acts(&app)? {
             let member = Member::new(&app)?;
             let call = member.act(role, way)?;
-            let mut before = app.client();
-            before.get("CSRF")?;
-            for (what, client, request) in forged(&member.client, &stranger, &before, &call)? {
+            let (early, browser) = before_and_after(&member)?;
+            let mut all = forged(&visited(&member.client)?, &visited(&stranger)?, &call)?;
+            let late = carried(&browser, &call, Some(&early))?;
+            all.push(("a token from before the login".to_owned(), browser, late));
+            for (what, client, request) in all {
                 let answer = client.copy().send(&request)?;
                 let what = format!("{role}{} refuses {what}", way.name());
                 test.refuses(&what, is_refused(&app, &answer), &answer);
@@ -90,18 +92,27 @@ fn request_without(call: &Call, field: &str) -> Vec<u8> {
     kept.join("&").into_bytes()
 }
 
+/// A token that a browser had before somebody signed in there, and that browser.
+fn before_and_after(member: &Member) -> Outcome<(String, Client)> {
+    let mut browser = visited(&member.client.app.client())?;
+    let early = browser.csrf_token()?;
+    let answer = browser.login(&member.person.email, &member.person.password)?;
+    if browser.is_signed_in()? {
+        return Ok((early, browser));
+    }
+    Err(Stop::Positive("LOGIN takes the right password".to_owned(), answer.exchange()))
+}
+
 /// Requests with valid headers and a wrong token, or none.
-fn forged(member: &Client, stranger: &Client, before: &Client, call: &Call) -> Outcome<Vec<(String, Client, Request)>> {
+fn forged(member: &Client, stranger: &Client, call: &Call) -> Outcome<Vec<(String, Client, Request)>> {
     let right = member.csrf_token()?;
     let foreign = stranger.csrf_token()?;
-    let early = before.csrf_token()?;
     let mut all = vec![];
     let tokens = [
         ("no token", None),
         ("an empty token", Some(String::new())),
         ("a random token", Some(random::letters(right.len()))),
         ("another user's token", Some(foreign.clone())),
-        ("a token from before the login", Some(early)),
         ("half of the token", Some(right.chars().take(right.len() / 2).collect())),
     ];
     for (what, token) in tokens {
@@ -120,10 +131,8 @@ fn forged(member: &Client, stranger: &Client, before: &Client, call: &Call) -> O
 /// The attacker chose the token's cookie, or planted an own one, and sends what fits it.
 fn doubled(member: &Client, stranger: &Client, call: &Call, foreign: &str) -> Outcome<Vec<(String, Client, Request)>> {
     let session = &member.app.contract.cookies.session;
-    let mut visitor = member.copy();
-    visitor.get("CSRF")?;
     let mut all = vec![];
-    for name in visitor.jar.keys().filter(|name| *name != session) {
+    for name in member.jar.keys().filter(|name| *name != session) {
         let chosen = random::letters(43);
         for (what, cookie, token) in [
             ("a token that equals a chosen cookie", chosen.clone(), chosen.clone()),
@@ -134,7 +143,7 @@ fn doubled(member: &Client, stranger: &Client, call: &Call, foreign: &str) -> Ou
                 foreign.to_owned(),
             ),
         ] {
-            let mut client = visitor.copy();
+            let mut client = member.copy();
             client.jar.insert(name.clone(), cookie);
             all.push((what.to_owned(), client, carried(member, call, Some(&token))?));
         }
@@ -144,10 +153,8 @@ fn doubled(member: &Client, stranger: &Client, call: &Call, foreign: &str) -> Ou
 
 /// Before there is a session, the token is bound to the browser all the same.
 pub(super) fn before_login(test: &mut Test<'_>, app: &std::sync::Arc<App>, what: &str, call: &Call) -> Outcome {
-    let (mut client, mut other) = (app.client(), app.client());
-    client.get("CSRF")?;
-    other.get("CSRF")?;
-    let foreign = other.csrf_token()?;
+    let client = visited(&app.client())?;
+    let foreign = visited(&app.client())?.csrf_token()?;
     for (token, how) in [(None, "no token"), (Some(""), "an empty token"), (Some(foreign.as_str()), "a foreign token")]
     {
         let request = carried(&client, call, token)?;

@@ -83,7 +83,7 @@ fn paths(request: &Request) -> Vec<(String, Request)> {
         format!("{path}%0a"),
         format!("{path}?"),
         format!("{path}?user=admin&admin=true"),
-        format!("https://app.test{path}"),
+        format!("{}{path}", crate::lab::ORIGIN),
         path.replace('/', "\\"),
     ];
     let with = |target: String| (format!("path {target}"), Request { target, ..request.clone() });
