@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    catalogue::{self, Control},
+    catalogue,
     report::{Finding, Verdict},
 };
 
@@ -103,11 +103,11 @@ pub fn all() -> Result<&'static [Requirement]> {
 /// Does not fail for the catalogue and the requirements in the binary.
 pub fn coverage(findings: &[Finding], modules: &[String]) -> Result<Coverage> {
     let parts: Vec<&str> = modules.iter().flat_map(|module| catalogue::parts(module)).copied().collect();
-    let needed = |control: &Control| {
-        catalogue::applies(control, modules) && control.needs.iter().all(|module| modules.contains(module))
-    };
-    let needed: Vec<&str> =
-        catalogue::all()?.iter().filter(|control| needed(control)).map(|control| control.id.as_str()).collect();
+    let needed: Vec<&str> = catalogue::all()?
+        .iter()
+        .filter(|control| catalogue::needed(control, modules))
+        .map(|control| control.id.as_str())
+        .collect();
     let mut coverage = Coverage { requirements: vec![], owner: vec![], outside: vec![] };
     for requirement in all()? {
         let touched = requirement.modules.iter().any(|module| parts.contains(&module.as_str()));

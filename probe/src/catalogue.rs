@@ -114,6 +114,11 @@ pub fn applies(control: &Control, modules: &[String]) -> bool {
     parts.into_iter().any(|part| control.applies.iter().any(|applies| applies == part))
 }
 
+/// Whether such an application has what the control is about.
+pub fn needed(control: &Control, modules: &[String]) -> bool {
+    applies(control, modules) && control.needs.iter().all(|module| modules.contains(module))
+}
+
 #[cfg(test)]
 mod tests {
     use super::{all, applies};

@@ -56,7 +56,8 @@ pub fn run(lab: &Lab, options: &Options, target: &str, tell: &(dyn Fn(&Finding) 
     let mut found = run.all(together, options.workers.max(1));
     found.extend(run.all(alone, 1));
     found.sort_by_key(|(at, _)| *at);
-    let findings = run.settled(found.into_iter().map(|(_, finding)| finding).collect());
+    let findings: Vec<Finding> = found.into_iter().map(|(_, finding)| finding).collect();
+    let findings = run.settled(&findings);
     Ok(Report { target: target.to_owned(), modules: lab.modules.clone(), controls: findings })
 }
 
@@ -135,9 +136,9 @@ impl Run<'_> {
     }
 
     /// The findings, now that all are there; tells of those that had to wait for others.
-    fn settled(&self, found: Vec<Finding>) -> Vec<Finding> {
+    fn settled(&self, found: &[Finding]) -> Vec<Finding> {
         let settle = |waiting: &Finding| {
-            let finding = judged(waiting, &found);
+            let finding = judged(waiting, found);
             if waits_for(waiting).is_some() {
                 (self.tell)(&finding);
             }

@@ -55,9 +55,9 @@ pub fn run(context: &Context, args: &Args) -> Result<()> {
     let needed = |control: &&&Control| !args.select.is_empty() || here.as_ref().is_none_or(|here| here.needs(control));
     let shown: Vec<&Control> = chosen.iter().filter(needed).copied().collect();
     if context.ui.json {
-        return context.ui.object(object(here.as_ref(), &shown));
+        return context.ui.object(object(here.as_ref(), &shown)?);
     }
-    head(context, args, here.as_ref());
+    head(context, args, here.as_ref())?;
     let in_full = !args.select.only.is_empty();
     let mut text = String::new();
     for control in shown {
@@ -97,7 +97,7 @@ enum Last<'a> {
 
 impl Here {
     fn needs(&self, control: &Control) -> bool {
-        catalogue::applies(control, &self.modules) && control.needs.iter().all(|module| self.modules.contains(module))
+        catalogue::needed(control, &self.modules)
     }
 
     fn last(&self, id: &str) -> Last<'_> {
@@ -116,17 +116,21 @@ impl Here {
         self.audit.deviations.iter().find(|deviation| deviation.control == id)
     }
 
+    fn summary(&self) -> Result<String> {
+        Found::summary(self.found.as_ref(), &self.lock, &self.modules)
+    }
+
     fn folder(&self) -> &str {
         self.page.as_ref().map_or("", |(_, folder)| folder)
     }
 }
 
-fn head(context: &Context, args: &Args, here: Option<&Here>) {
+fn head(context: &Context, args: &Args, here: Option<&Here>) -> Result<()> {
     let ui = &context.ui;
     let dir = printable(&args.place.dir.display().to_string());
     let Some(here) = here else {
         ui.say(&format!("the catalogue; nothing was generated in `{dir}`, so it is not said what a control rests on"));
-        return;
+        return Ok(());
     };
     ui.say(&format!("pack {} {}: what each control is meant to rest on", here.layer.pack, here.layer.pack_version));
     match &here.page {
@@ -136,7 +140,8 @@ fn head(context: &Context, args: &Args, here: Option<&Here>) {
         Some(_) => {}
         None => ui.warn("this pack says nothing about that"),
     }
-    ui.say(&format!("{}\n", Found::summary(here.found.as_ref(), &here.lock)));
+    ui.say(&format!("{}\n", here.summary()?));
+    Ok(())
 }
 
 fn listed(text: &mut String, control: &Control, here: Option<&Here>) {
@@ -153,6 +158,9 @@ fn listed(text: &mut String, control: &Control, here: Option<&Here>) {
     _ = writeln!(text, "{head}\n  {}", last(&here.last(&control.id)));
     if let Some(rests) = here.rests(&control.id) {
         _ = writeln!(text, "  {}", paint(DIM, &rests_on(&rests.on, &rests.places, here.folder())));
+        if rests.on.contains(&Ground::Nothing) && here.deviation(&control.id).is_none() {
+            _ = writeln!(text, "  not held: {}{} says what stands in", here.folder(), audit::NAME);
+        }
     }
     if let Some(deviation) = here.deviation(&control.id) {
         _ = writeln!(text, "  deviation: {}\n  in its place: {}", deviation.reason, deviation.stands_in);
@@ -213,20 +221,20 @@ fn details(text: &mut String, control: &Control) {
     text.push('\n');
 }
 
-fn object(here: Option<&Here>, controls: &[&Control]) -> Value {
+fn object(here: Option<&Here>, controls: &[&Control]) -> Result<Value> {
     let controls: Vec<Value> = controls.iter().map(|control| one(here, control)).collect();
     let project = here.map(|here| {
-        json!({
+        Ok::<_, anyhow::Error>(json!({
             "pack": here.layer.pack,
             "pack_version": here.layer.pack_version,
             "modules": here.modules,
             "audit": here.page.as_ref().map(|(page, _)| page),
             "drifted": here.drifted,
-            "probe": Found::summary(here.found.as_ref(), &here.lock),
+            "probe": here.summary()?,
             "review": here.audit.files,
-        })
+        }))
     });
-    json!({ "project": project, "controls": controls })
+    Ok(json!({ "project": project.transpose()?, "controls": controls }))
 }
 
 fn one(here: Option<&Here>, control: &Control) -> Value {

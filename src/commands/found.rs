@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use authwright_probe::{
-    catalogue,
+    catalogue::{self, Control},
     report::{Finding, Verdict},
 };
 use serde::{Deserialize, Serialize};
@@ -95,18 +95,22 @@ impl Found {
         self.control.iter().find(|entry| entry.id == id)
     }
 
-    /// One line for people, bad news first.
-    #[must_use]
-    pub fn summary(found: Option<&Self>, lock: &str) -> String {
+    /// One line for people, bad news first: what is known of the controls that these modules need.
+    ///
+    /// # Errors
+    /// Does not fail for the catalogue in the binary.
+    pub fn summary(found: Option<&Self>, lock: &str, modules: &[String]) -> Result<String> {
         let Some(found) = found else {
-            return "attacks: unproven; `authwright probe` makes them".to_owned();
+            return Ok("attacks: unproven; `authwright probe` makes them".to_owned());
         };
         if !found.is_of(lock) {
-            return "attacks: unproven: the lock changed since; `authwright probe` makes them".to_owned();
+            return Ok("attacks: unproven: the lock changed since; `authwright probe` makes them".to_owned());
         }
+        let open = |control: &&Control| catalogue::needed(control, modules) && found.entry(&control.id).is_none();
+        let open = catalogue::all()?.iter().filter(open).count();
         let count = |verdict: Verdict| found.control.iter().filter(|entry| entry.result == verdict).count();
         let counts = Verdict::ALL.map(|verdict| format!("{} {}", count(verdict), verdict.name()));
-        format!("attacks: {}", counts.join(", "))
+        Ok(format!("attacks: {open} not probed, {}", counts.join(", ")))
     }
 }
 
@@ -164,9 +168,12 @@ mod tests {
     #[test]
     fn what_was_found_of_another_lock_proves_nothing() {
         let found = Found::new("lock", &[finding("PWD-01", Verdict::Pass, "")], None).unwrap();
-        let line = Found::summary(Some(&found), "lock");
-        assert_eq!(line, "attacks: 0 fail, 0 not run, 0 deviation, 0 not applicable, 1 pass");
-        assert!(Found::summary(Some(&found), "other").contains("unproven"));
-        assert!(Found::summary(None, "lock").contains("unproven"));
+        let line = |found, lock| Found::summary(found, lock, &["password".to_owned()]).unwrap();
+        assert_eq!(
+            line(Some(&found), "lock"),
+            "attacks: 101 not probed, 0 fail, 0 not run, 0 deviation, 0 not applicable, 1 pass"
+        );
+        assert!(line(Some(&found), "other").contains("unproven"));
+        assert!(line(None, "lock").contains("unproven"));
     }
 }

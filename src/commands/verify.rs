@@ -7,7 +7,7 @@ use super::{Context, proof::Proof, target};
 use crate::{
     cli::Where,
     core::{
-        lock,
+        lock::{self, Lock},
         project::Tree,
         verify::{self, Drift},
     },
@@ -33,7 +33,7 @@ pub fn run(context: &Context, args: &Args) -> Result<u8> {
         Some(proof) => proof.summary(text),
         None => vec!["build and tests: unproven; `authwright check` proves them".to_owned()],
     };
-    proof.extend(attacks(&target.tree, text)?);
+    proof.extend(attacks(&target.tree, &lock)?);
     if context.ui.json {
         let object =
             json!({ "verdict": if drifts.is_empty() { "clean" } else { "drift" }, "drift": drifts, "proof": proof });
@@ -65,14 +65,16 @@ fn show(context: &Context, drifts: &[Drift], proof: &[String]) {
 
 /// What the attacks of the last probe found.
 #[cfg(feature = "probe")]
-fn attacks(tree: &Tree, lock: &str) -> Result<Option<String>> {
+fn attacks(tree: &Tree, lock: &Lock) -> Result<Option<String>> {
     let found = super::found::Found::read(tree)?;
-    Ok(Some(super::found::Found::summary(found.as_ref(), lock)))
+    let modules: Vec<String> = lock.modules().into_iter().map(str::to_owned).collect();
+    let text = tree.text(lock::PATH).unwrap_or_default();
+    super::found::Found::summary(found.as_ref(), text, &modules).map(Some)
 }
 
 #[cfg(not(feature = "probe"))]
 #[expect(clippy::unnecessary_wraps, reason = "with attacks there is something to read")]
-fn attacks(_: &Tree, _: &str) -> Result<Option<String>> {
+fn attacks(_: &Tree, _: &Lock) -> Result<Option<String>> {
     Ok(None)
 }
 

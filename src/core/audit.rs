@@ -67,23 +67,15 @@ pub struct Read {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Size {
+    /// At most 100 lines.
     Small,
+    /// At most 250.
     Medium,
+    /// At most 600.
     Large,
 }
 
 impl Size {
-    /// The most lines that a file of this size has.
-    #[cfg(test)]
-    #[must_use]
-    pub const fn most(self) -> usize {
-        match self {
-            Self::Small => 100,
-            Self::Medium => 250,
-            Self::Large => 600,
-        }
-    }
-
     fn parse(word: &str) -> Result<Self, String> {
         match word {
             "small" => Ok(Self::Small),

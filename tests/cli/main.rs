@@ -11,9 +11,11 @@ mod common;
 
 mod answers;
 mod combinations;
+mod controls;
 mod detect;
 mod hostile;
 mod layers;
+mod probe;
 mod prompts;
 mod shapes;
 mod snapshots;

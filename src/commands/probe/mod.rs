@@ -191,7 +191,10 @@ fn is_this_machine(host: &Host<String>) -> bool {
 
 fn remote(context: &Context, args: &Args, url: &Url, host: &Host<String>) -> Result<Goal> {
     let file = args.contract.as_ref().ok_or_else(|| {
-        Problem::usage("an app that runs needs its contract", "add `--contract FILE`; README says how to write one")
+        Problem::usage(
+            "an app that runs needs its contract",
+            "add `--contract FILE`; probe/CONTRACT.md says how to write one",
+        )
     })?;
     let contract = read(file)?;
     let port = url.port_or_known_default().unwrap_or(80);

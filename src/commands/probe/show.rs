@@ -43,12 +43,16 @@ pub fn report(context: &Context, report: &Report, coverage: Option<&Coverage>) {
     let mut failed: Vec<&Finding> = of(Verdict::Fail).collect();
     failed.sort_by_key(|finding| finding.severity);
     let mut text = String::new();
-    failed.into_iter().for_each(|finding| failure(&mut text, finding));
+    for finding in failed {
+        failure(&mut text, finding);
+    }
     for verdict in [Verdict::Deviation, Verdict::NotApplicable, Verdict::NotRun] {
         if of(verdict).next().is_some() {
             text.push('\n');
         }
-        of(verdict).for_each(|finding| _ = writeln!(text, "{}", line(finding)));
+        for finding in of(verdict) {
+            _ = writeln!(text, "{}", line(finding));
+        }
     }
     _ = writeln!(text, "\n{}", table("group", by(report, |finding| group(finding).to_owned())));
     let severities = by(report, |finding| finding.severity);

@@ -1,5 +1,8 @@
 use super::*;
-use crate::core::testing::{path, rust, small, small_app};
+use crate::core::{
+    lock::Lock,
+    testing::{path, rust, small, small_app},
+};
 
 const OLD: &str = "a\nb\nc\nd\ne\n";
 const NEW: &str = "a\nB\nc\nd\ne\n";
@@ -40,7 +43,7 @@ fn source_that_a_merge_breaks_is_left_alone() {
 #[test]
 fn files_for_the_root_are_rendered_at_the_root() {
     let app = small_app().after(&[("also", "ci")]);
-    let lock = crate::core::lock::Lock::read(&app.tree).unwrap().unwrap();
+    let lock = Lock::read(&app.tree).unwrap().unwrap();
     let mut facts = facts::recorded(&small(), &lock.layer);
     let has = |files: Vec<(RelPath, String)>| files.iter().any(|(path, _)| path.as_str().starts_with(".github"));
     assert!(has(files(&small(), &facts).unwrap()) && !has(left(&small(), &facts).unwrap()));
