@@ -18,8 +18,6 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
-/// How long an application may take until it takes connections.
-pub const BOOT: Duration = Duration::from_mins(1);
 /// What an application may say before it counts as flooding.
 const LOG_LIMIT: usize = 64 << 20;
 /// How long the words of a process that ended may be on their way; something that it left behind may hold its output open.

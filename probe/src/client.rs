@@ -127,6 +127,11 @@ impl Call {
     }
 }
 
+fn cookies(jar: &Jar) -> String {
+    let cookies: Vec<String> = jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    cookies.join("; ")
+}
+
 /// Percent-encoded, with everything but unreserved characters.
 pub fn encoded(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
@@ -251,13 +256,21 @@ impl Client {
     /// # Errors
     /// When the token that the contract asks for does not come.
     pub fn guarded(&self, call: &Call) -> Outcome<Request> {
+        let (request, jar) = self.guard(call)?;
+        // Without the cookie that it may be bound to, the token is worth nothing.
+        Ok(if jar == self.jar { request } else { request.with("Cookie", cookies(&jar)) })
+    }
+
+    /// The guarded request, and the jar as it is after the visit that gave the token.
+    fn guard(&self, call: &Call) -> Outcome<(Request, Jar)> {
         let csrf = self.app.contract.csrf.clone();
         if call.is_safe() {
-            return Ok(call.request());
+            return Ok((call.request(), self.jar.clone()));
         }
-        let (mut call, mut headers) = (call.clone(), vec![]);
+        let (mut call, mut headers, mut jar) = (call.clone(), vec![], self.jar.clone());
         if csrf.source == CsrfSource::Token {
-            let token = self.csrf_token()?;
+            let token;
+            (token, jar) = self.csrf()?;
             match (&csrf.header, &csrf.field) {
                 (Some(header), _) => headers.push((header.clone(), token)),
                 (None, Some(field)) => _ = call.fields.insert(field.clone(), token.into()),
@@ -269,7 +282,7 @@ impl Client {
         headers.extend(
             csrf.headers.iter().map(|(name, value)| (name.clone(), value.replace("{base_url}", &self.app.origin))),
         );
-        Ok(headers.into_iter().fold(call.request(), |request, (name, value)| request.with(&name, value)))
+        Ok((headers.into_iter().fold(call.request(), |request, (name, value)| request.with(&name, value)), jar))
     }
 
     /// A fresh anti-forgery token for this jar, from role CSRF.
@@ -277,12 +290,18 @@ impl Client {
     /// # Errors
     /// When the contract does not say where it is, or it does not come.
     pub fn csrf_token(&self) -> Outcome<String> {
+        Ok(self.csrf()?.0)
+    }
+
+    /// A token, and the jar as it is after the visit that gave it.
+    fn csrf(&self) -> Outcome<(String, Jar)> {
         let missing = || Stop::Missing("the contract's `[csrf]` has no `token`".to_owned());
         let pointer = self.app.contract.csrf.token.clone().ok_or_else(missing)?;
         let mut client = self.copy();
         let answer = client.send(&client.app.role("CSRF")?.request())?;
         let token = answer.json().pointer(&pointer).and_then(|token| Some(token.as_str()?.to_owned()));
-        token.ok_or_else(|| Stop::Positive("role CSRF gives a token".to_owned(), answer.exchange()))
+        let token = token.ok_or_else(|| Stop::Positive("role CSRF gives a token".to_owned(), answer.exchange()))?;
+        Ok((token, client.jar))
     }
 
     /// Sends as a page of the application would.
@@ -290,12 +309,8 @@ impl Client {
     /// # Errors
     /// When there is no answer; see [`Stop`].
     pub fn call(&mut self, call: &Call) -> Outcome<Answer> {
-        // A token may come with a cookie that it is bound to.
-        if self.app.contract.csrf.source == CsrfSource::Token && !call.is_safe() {
-            let visit = self.app.role("CSRF")?.request();
-            self.send(&visit)?;
-        }
-        let request = self.guarded(call)?;
+        let (request, jar) = self.guard(call)?;
+        self.jar = jar;
         self.send(&request)
     }
 
@@ -354,8 +369,7 @@ impl Client {
             add("X-Forwarded-Proto", "https".to_owned());
         }
         if !self.jar.is_empty() {
-            let cookies: Vec<String> = self.jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            add("Cookie", cookies.join("; "));
+            add("Cookie", cookies(&self.jar));
         }
         let length = request.body.len();
         if (length > 0 || !matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS" | "TRACE"))

@@ -1,6 +1,6 @@
 //! The contract: what a test may ask of an application, by role. It is all that the probe knows.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use regex::Regex;
@@ -237,6 +237,9 @@ pub struct Start {
     #[serde(default)]
     pub elsewhere: Vec<String>,
     pub listen: Listen,
+    /// How long it may take until it takes connections.
+    #[serde(default = "a_minute")]
+    pub seconds: u64,
     #[serde(default = "one")]
     pub instances: usize,
     /// Variables without which the application must not start.
@@ -263,6 +266,10 @@ pub struct Start {
 }
 
 impl Start {
+    pub fn patience(&self) -> Duration {
+        Duration::from_secs(self.seconds)
+    }
+
     /// The variables that are the application's, by all that the contract says of them.
     pub fn own(&self) -> Vec<String> {
         let named = self.environment.values().chain(&self.required);
@@ -272,6 +279,10 @@ impl Start {
 
 fn one() -> usize {
     1
+}
+
+fn a_minute() -> u64 {
+    60
 }
 
 /// The variable that says where to listen; `HOST` and `PORT` in `format` are filled.

@@ -14,7 +14,7 @@ use std::{
 use anyhow::{Context as _, Result, anyhow, bail};
 
 use crate::{
-    app::{BOOT, End, Folder, Process, free_port, until_open},
+    app::{End, Folder, Process, free_port, until_open},
     contract::{Contract, DbKind, Start},
     db::{Db, Place},
     mail::Sink,
@@ -184,7 +184,7 @@ impl App {
             let mut variables = self.variables.clone();
             variables.insert(start.listen.env.clone(), listen(start, *address));
             let process = Process::start(&start.command, lab.folder()?, &variables, &start.own())?;
-            if !until_open(&process, *address, BOOT)? {
+            if !until_open(&process, *address, start.patience())? {
                 bail!("the application did not start again; its last words:\n{}", process.last_words());
             }
             processes.push(process);
@@ -203,6 +203,8 @@ pub struct Lab {
     pub modules: Vec<String>,
     target: Target,
     interrupted: Arc<AtomicBool>,
+    /// No mail is waited for longer than this, where it is said.
+    pub mail_patience: Option<Duration>,
     shared: Mutex<Option<Arc<App>>>,
     server: OnceLock<Result<Server, String>>,
 }
@@ -214,6 +216,7 @@ impl Lab {
             modules,
             target,
             interrupted,
+            mail_patience: None,
             shared: Mutex::new(None),
             server: OnceLock::new(),
         }
@@ -309,12 +312,20 @@ impl Lab {
             addresses: vec![address],
             direct: true,
             processes: Mutex::new(vec![]),
-            mail: smtp.map(Sink::start).transpose()?,
+            mail: smtp.map(|address| self.sink(address)).transpose()?,
             db,
             folder: None,
             sources: AtomicUsize::new(0),
             turns: AtomicUsize::new(0),
         })
+    }
+
+    fn sink(&self, address: SocketAddr) -> Result<Sink> {
+        let sink = Sink::start(address)?;
+        if let Some(most) = self.mail_patience {
+            sink.limit_patience(most);
+        }
+        Ok(sink)
     }
 
     /// An application of its own, with a fresh database, that must come up.
@@ -329,7 +340,7 @@ impl Lab {
                 Err(anyhow!("the application did not start: it ended {code}; its last words:\n{}", last(&output)))
             }
             Started::Silent { output } => {
-                let seconds = BOOT.as_secs();
+                let seconds = self.start_table()?.seconds;
                 Err(anyhow!(
                     "the application took no connection within {seconds} s; its last words:\n{}",
                     last(&output)
@@ -344,7 +355,7 @@ impl Lab {
     /// When it cannot be tried: a missing program, a setting without name in the contract.
     pub fn start(&self, setup: &Setup) -> Result<Started> {
         let start = self.start_table()?;
-        let mail = Sink::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+        let mail = self.sink(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
         let folder = Folder::new()?;
         let db = self.database(setup, folder.path())?;
         let ports =
@@ -360,7 +371,7 @@ impl Lab {
             variables.insert(start.listen.env.clone(), listen(start, *address));
             let began = std::time::Instant::now();
             let process = Process::start(&command, &cwd, &variables, &start.own())?;
-            match until_open(&process, *address, BOOT) {
+            match until_open(&process, *address, start.patience()) {
                 Ok(true) => processes.push(process),
                 Ok(false) => {
                     let took = began.elapsed();

@@ -59,6 +59,7 @@ struct Shared {
     came: Condvar,
     ended: AtomicBool,
     delay: AtomicU64,
+    patience: Mutex<Option<Duration>>,
     refuses: AtomicBool,
 }
 
@@ -98,6 +99,11 @@ impl Sink {
         self.inner.mails.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Waits no longer than this for a mail, whatever is asked for.
+    pub fn limit_patience(&self, most: Duration) {
+        *self.inner.patience.lock().unwrap_or_else(PoisonError::into_inner) = Some(most);
+    }
+
     /// All that came to the address, by its envelope, oldest first.
     pub fn to(&self, email: &str) -> Vec<Mail> {
         self.mails().iter().filter(|mail| mail.to.iter().any(|to| to == email)).cloned().collect()
@@ -113,7 +119,8 @@ impl Sink {
     }
 
     pub fn wait_for(&self, patience: Duration, mut matches: impl FnMut(&Mail) -> bool, count: usize) -> Vec<Mail> {
-        let deadline = Instant::now() + patience;
+        let most = *self.inner.patience.lock().unwrap_or_else(PoisonError::into_inner);
+        let deadline = Instant::now() + most.map_or(patience, |most| most.min(patience));
         let mut mails = self.mails();
         loop {
             let found: Vec<Mail> = mails.iter().filter(|mail| matches(mail)).cloned().collect();

@@ -47,16 +47,7 @@ impl Default for Options {
 pub fn run(lab: &Lab, options: &Options, target: &str, tell: &(dyn Fn(&Finding) + Sync)) -> Result<Report> {
     let chosen = chosen(lab, options)?;
     lab.app()?;
-    let hindrance = options.smoke.then(|| smoke(lab).err()).flatten().map(|stop| match stop {
-        Stop::Positive(what, seen) => format!("the smoke story failed: not so: {what}\n{seen}"),
-        Stop::Missing(why)
-        | Stop::Broken(why)
-        | Stop::NotRun(why)
-        | Stop::NotApplicable(why)
-        | Stop::Deviation(why) => {
-            format!("the smoke story failed: {why}")
-        }
-    });
+    let hindrance = if options.smoke { smoke(lab).err().map(|stop| hindrance(lab, stop)) } else { None };
     let run = Run { lab, options, hindrance, started: Instant::now(), broken: Mutex::new(0), tell };
     let (alone, together): (Vec<_>, Vec<_>) = chosen
         .into_iter()
@@ -81,6 +72,21 @@ fn chosen(lab: &Lab, options: &Options) -> Result<Vec<&'static Control>> {
     let wanted = |control: &&Control| options.only.is_empty() || options.only.contains(&control.id);
     let applies = |control: &&Control| catalogue::applies(control, &lab.modules);
     Ok(all.iter().filter(wanted).filter(|control| !options.only.is_empty() || applies(control)).collect())
+}
+
+fn hindrance(lab: &Lab, stop: Stop) -> String {
+    // An application that ended says more than the connection that it closed.
+    if let Some(why) = lab.app().ok().and_then(|app| app.death()) {
+        return format!("the smoke story failed: {why}");
+    }
+    match stop {
+        Stop::Positive(what, seen) => format!("the smoke story failed: not so: {what}\n{seen}"),
+        Stop::Missing(why)
+        | Stop::Broken(why)
+        | Stop::NotRun(why)
+        | Stop::NotApplicable(why)
+        | Stop::Deviation(why) => format!("the smoke story failed: {why}"),
+    }
 }
 
 /// Register, confirm, sign in, be somebody, sign out: what every attack builds on.

@@ -13,6 +13,7 @@
 mod common;
 
 mod broken;
+mod canary;
 mod instances;
 mod matrix;
 mod pages;

@@ -13,6 +13,7 @@ mod answers;
 mod combinations;
 mod controls;
 mod detect;
+mod hostile;
 mod layers;
 mod probe;
 mod prompts;

@@ -1,0 +1,87 @@
+//! Every attack, without the smoke story before it, against servers that give the same answer to everything: none passes.
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a test makes a folder; a failure is a panic")]
+
+use std::{
+    fs,
+    sync::{Arc, atomic::AtomicBool},
+    time::{Duration, Instant},
+};
+
+use authwright_probe::{
+    app::Folder,
+    contract::Contract,
+    lab::{Lab, Target},
+    report::{Report, Verdict},
+    run::{self, Options},
+};
+
+/// The careful canary's contract: it has all roles.
+const CONTRACT: &str = include_str!("../../tests/canary/careful/contract.toml");
+
+const SERVER: &str = r#"
+import os, socketserver, sys
+STATUS, BODY = sys.argv[1].encode(), b"{}"
+HEAD = b"HTTP/1.1 " + STATUS + b" Said\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: 2\r\n\r\n"
+class Connection(socketserver.BaseRequestHandler):
+    def handle(self):
+        self.request.recv(1 << 20)
+        self.request.sendall(HEAD + BODY)
+class Server(socketserver.ThreadingTCPServer):
+    request_queue_size = 128
+    daemon_threads = True
+    def handle_error(self, *_): pass
+host, port = os.environ["ID_LISTEN"].rsplit(":", 1)
+Server((host, int(port)), Connection).serve_forever()
+"#;
+
+/// The contract as a careless author would write it, so that attacks get as far as they can: any 200 is a success, and the
+/// only defence against other sites is the origin.
+fn lenient(script: &str, status: u16) -> Contract {
+    let mut contract = Contract::parse(CONTRACT).unwrap();
+    for role in contract.roles.values_mut() {
+        role.success = toml::from_str("status = 200").unwrap();
+        role.failure = toml::from_str("status = [400, 401, 403, 404, 422, 429]").unwrap();
+    }
+    contract.csrf = toml::from_str("source = \"origin\"").unwrap();
+    let start = contract.start.as_mut().unwrap();
+    start.build.clear();
+    start.command = vec!["python3".into(), script.into(), status.to_string()];
+    contract
+}
+
+fn attacked(status: u16) -> Report {
+    let folder = Folder::new().unwrap();
+    let script = folder.path().join("server.py");
+    fs::write(&script, SERVER).unwrap();
+    let contract = lenient(script.to_str().unwrap(), status);
+    let target = Target::Folder(folder.path().to_owned());
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let mut lab = Lab::new(contract, vec!["password".to_owned()], target, interrupted);
+    lab.mail_patience = Some(Duration::from_millis(200));
+    let options = Options { smoke: false, workers: 8, ..Options::default() };
+    run::run(&lab, &options, "a dumb server", &|_| ()).unwrap()
+}
+
+fn nothing_passes(status: u16) {
+    let started = Instant::now();
+    let report = attacked(status);
+    let passing: Vec<&str> = report
+        .controls
+        .iter()
+        .filter(|finding| finding.verdict == Verdict::Pass)
+        .map(|finding| finding.id.as_str())
+        .collect();
+    assert!(passing.is_empty(), "{status} to everything passes {passing:?}");
+    assert!(report.count(Verdict::Fail) > 0);
+    assert!(started.elapsed() < Duration::from_secs(180), "{:?}", started.elapsed());
+}
+
+#[test]
+fn a_server_that_says_200_to_everything_passes_no_control() {
+    nothing_passes(200);
+}
+
+#[test]
+fn a_server_that_says_403_to_everything_passes_no_control() {
+    nothing_passes(403);
+}
