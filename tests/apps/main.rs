@@ -15,6 +15,7 @@ mod common;
 mod broken;
 mod instances;
 mod matrix;
+mod mutants;
 mod pages;
 mod probe;
 mod readme;
