@@ -1,9 +1,10 @@
 //! The tool as a process, without building what it generates.
 #![expect(
+    dead_code,
     clippy::disallowed_methods,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "tests make and look at real folders; a failure is a panic"
+    reason = "tests make and look at real folders; a failure is a panic; some helpers are for the other test program"
 )]
 
 #[path = "../common/mod.rs"]
@@ -13,6 +14,7 @@ mod answers;
 mod combinations;
 mod detect;
 mod layers;
+mod mutants;
 mod prompts;
 mod shapes;
 mod snapshots;

@@ -1,0 +1,121 @@
+//! One mutant under attack.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt, fs,
+    path::Path,
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+
+use super::{parted, rendered, weave};
+use crate::{
+    builds,
+    common::mutants::{Answers, Mutant, Weave},
+};
+
+/// What its own control made of a mutant.
+pub enum Seen {
+    /// What turned out not to be so: negative assertions only.
+    Noticed(BTreeSet<String>),
+    Missed(String),
+    /// The app did not work any more, or nobody looked: that shows nothing.
+    Broken(String),
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Noticed(by) => write!(f, "noticed: {}", by.iter().cloned().collect::<Vec<_>>().join("; ")),
+            Self::Missed(result) => write!(f, "not noticed: {result}"),
+            Self::Broken(why) => write!(f, "broken: {why}"),
+        }
+    }
+}
+
+/// Mutants of one app. Those in expressions share a build, in which a variable switches one on; with none on, their controls
+/// must pass.
+pub fn tried<'a>(rules: &Weave, answers: &Answers, group: &[&'a Mutant]) -> BTreeMap<&'a str, Seen> {
+    let (together, alone) = parted(group);
+    let (_project, dir) = rendered(answers);
+    weave::weave(rules, &together, &dir);
+    let controls: BTreeSet<&str> = group.iter().map(|mutant| mutant.control()).collect();
+    let controls: Vec<&str> = controls.into_iter().collect();
+    let unchanged = probe(&mut Command::new("timeout"), &dir, &controls.join(","), &[]);
+    let hindrances: BTreeMap<&str, String> =
+        controls.iter().filter_map(|control| Some((*control, hindrance(&unchanged, control)?))).collect();
+    let mut found = BTreeMap::new();
+    let mut keep = |mutant: &'a Mutant, seen: Seen| {
+        println!("{}: {seen}", mutant.id);
+        found.insert(mutant.id.as_str(), seen);
+    };
+    let (_project, plain) = rendered(answers);
+    for mutant in together.into_iter().chain(alone) {
+        let control = mutant.control();
+        if let Some(why) = hindrances.get(control) {
+            keep(mutant, Seen::Broken(format!("the app without mutants does not pass: {why}")));
+        } else if mutant.expression {
+            let mut command = Command::new("timeout");
+            command.env(&rules.variable, &mutant.id);
+            keep(mutant, judged(&probe(&mut command, &dir, control, &["--no-build"]), control));
+        } else {
+            with(mutant, &plain, || {
+                keep(mutant, judged(&probe(&mut Command::new("timeout"), &plain, control, &[]), control))
+            });
+        }
+    }
+    found
+}
+
+/// Does something while the mutant is in the app.
+pub fn with(mutant: &Mutant, dir: &Path, work: impl FnOnce()) {
+    let files = mutant.edit.iter().map(|edit| dir.join(&edit.file));
+    let before: BTreeMap<_, _> = files.map(|path| (path.clone(), fs::read(path).unwrap())).collect();
+    mutant.apply(dir);
+    work();
+    for (path, bytes) in before {
+        fs::write(path, bytes).unwrap();
+    }
+}
+
+fn probe(command: &mut Command, dir: &Path, controls: &str, more: &[&str]) -> Output {
+    command.args(["--kill-after=20", "1200", env!("CARGO_BIN_EXE_authwright"), "probe", "--json", "--only", controls]);
+    command.args(more).current_dir(dir).env("CARGO_TARGET_DIR", builds().join("authwright")).output().unwrap()
+}
+
+/// What the probe says of one control, or why it says nothing.
+fn said(output: &Output, control: &str) -> Result<Value, String> {
+    let out: Result<Value, _> = serde_json::from_slice(&output.stdout);
+    let controls = out.ok().and_then(|out| out["controls"].as_array().cloned());
+    let found = controls.and_then(|all| all.into_iter().find(|one| one["id"] == control));
+    found.ok_or_else(|| {
+        let words = String::from_utf8_lossy(&output.stderr).into_owned();
+        let words: Vec<&str> = words.lines().rev().take(12).collect();
+        format!("{}: {}", output.status, words.into_iter().rev().collect::<Vec<_>>().join("\n"))
+    })
+}
+
+fn hindrance(output: &Output, control: &str) -> Option<String> {
+    match said(output, control) {
+        Ok(found) if found["result"] == "pass" => None,
+        Ok(found) => Some(format!("{}: {}", found["result"], found["reason"])),
+        Err(why) => Some(why),
+    }
+}
+
+fn judged(output: &Output, control: &str) -> Seen {
+    let found = match said(output, control) {
+        Ok(found) => found,
+        Err(why) => return Seen::Broken(why),
+    };
+    let evidence = found["evidence"].as_array().into_iter().flatten();
+    let negative = evidence.filter(|one| one["kind"] == "negative");
+    let by: BTreeSet<String> = negative.filter_map(|one| Some(one["what"].as_str()?.to_owned())).collect();
+    let result = format!("{}: {}", found["result"], found["reason"]);
+    match found["result"].as_str() {
+        Some("fail") if !by.is_empty() => Seen::Noticed(by),
+        Some("fail" | "not-run") => Seen::Broken(result),
+        _ => Seen::Missed(result),
+    }
+}
