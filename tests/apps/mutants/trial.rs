@@ -35,48 +35,63 @@ impl fmt::Display for Seen {
 }
 
 /// Mutants of one app. Those in expressions share a build, in which a variable switches one on; with none on, their controls
-/// must pass.
+/// must pass. The others are built one by one.
 pub fn tried<'a>(rules: &Weave, answers: &Answers, group: &[&'a Mutant]) -> BTreeMap<&'a str, Seen> {
     let (together, alone) = parted(group);
-    let (_project, dir) = rendered(answers);
-    weave::weave(rules, &together, &dir);
+    let (_project, woven) = rendered(answers);
+    weave::weave(rules, &together, &woven);
+    let hindrances = hindrances(&woven, group);
+    let seen = |mutant: &'a Mutant, attacked: &dyn Fn() -> Seen| {
+        let hindered = hindrances.get(mutant.control()).map(|why| Seen::Broken(why.clone()));
+        let seen = hindered.unwrap_or_else(attacked);
+        println!("{}: {seen}", mutant.id);
+        (mutant.id.as_str(), seen)
+    };
+    let together = together.into_iter().map(|mutant| seen(mutant, &|| switched_on(rules, &woven, mutant)));
+    let (_project, plain) = rendered(answers);
+    let alone = alone.into_iter().map(|mutant| seen(mutant, &|| built(&plain, mutant)));
+    together.chain(alone).collect()
+}
+
+/// Why a control's word would mean nothing: it does not pass the app without mutants.
+fn hindrances<'a>(dir: &Path, group: &[&'a Mutant]) -> BTreeMap<&'a str, String> {
     let controls: BTreeSet<&str> = group.iter().map(|mutant| mutant.control()).collect();
     let controls: Vec<&str> = controls.into_iter().collect();
-    let unchanged = probe(&mut Command::new("timeout"), &dir, &controls.join(","), &[]);
-    let hindrances: BTreeMap<&str, String> =
-        controls.iter().filter_map(|control| Some((*control, hindrance(&unchanged, control)?))).collect();
-    let mut found = BTreeMap::new();
-    let mut keep = |mutant: &'a Mutant, seen: Seen| {
-        println!("{}: {seen}", mutant.id);
-        found.insert(mutant.id.as_str(), seen);
+    let output = probe(&mut Command::new("timeout"), dir, &controls.join(","), &[]);
+    let hindrance = |control: &&'a str| Some((*control, hindrance(&output, control)?));
+    controls.iter().filter_map(hindrance).collect()
+}
+
+fn hindrance(output: &Output, control: &str) -> Option<String> {
+    let why = match said(output, control) {
+        Ok(found) if found["result"] == "pass" => return None,
+        Ok(found) => format!("{}: {}", found["result"], found["reason"]),
+        Err(why) => why,
     };
-    let (_project, plain) = rendered(answers);
-    for mutant in together.into_iter().chain(alone) {
-        let control = mutant.control();
-        if let Some(why) = hindrances.get(control) {
-            keep(mutant, Seen::Broken(format!("the app without mutants does not pass: {why}")));
-        } else if mutant.expression {
-            let mut command = Command::new("timeout");
-            command.env(&rules.variable, &mutant.id);
-            keep(mutant, judged(&probe(&mut command, &dir, control, &["--no-build"]), control));
-        } else {
-            with(mutant, &plain, || {
-                keep(mutant, judged(&probe(&mut Command::new("timeout"), &plain, control, &[]), control))
-            });
-        }
-    }
-    found
+    Some(format!("the app without mutants does not pass: {why}"))
+}
+
+fn switched_on(rules: &Weave, dir: &Path, mutant: &Mutant) -> Seen {
+    let mut command = Command::new("timeout");
+    command.env(&rules.variable, &mutant.id);
+    judged(&probe(&mut command, dir, mutant.control(), &["--no-build"]), mutant.control())
+}
+
+fn built(dir: &Path, mutant: &Mutant) -> Seen {
+    let probe = || probe(&mut Command::new("timeout"), dir, mutant.control(), &[]);
+    judged(&with(mutant, dir, probe), mutant.control())
 }
 
 /// Does something while the mutant is in the app.
-pub fn with(mutant: &Mutant, dir: &Path, work: impl FnOnce()) {
+pub fn with<T>(mutant: &Mutant, dir: &Path, work: impl FnOnce() -> T) -> T {
     let files = mutant.edit.iter().map(|edit| dir.join(&edit.file));
     let before: BTreeMap<_, _> = files.map(|path| (path.clone(), fs::read(path).unwrap())).collect();
     mutant.apply(dir);
-    work();
+    let done = work();
     for (path, bytes) in before {
         fs::write(path, bytes).unwrap();
     }
+    done
 }
 
 fn probe(command: &mut Command, dir: &Path, controls: &str, more: &[&str]) -> Output {
@@ -94,14 +109,6 @@ fn said(output: &Output, control: &str) -> Result<Value, String> {
         let words: Vec<&str> = words.lines().rev().take(12).collect();
         format!("{}: {}", output.status, words.into_iter().rev().collect::<Vec<_>>().join("\n"))
     })
-}
-
-fn hindrance(output: &Output, control: &str) -> Option<String> {
-    match said(output, control) {
-        Ok(found) if found["result"] == "pass" => None,
-        Ok(found) => Some(format!("{}: {}", found["result"], found["reason"])),
-        Err(why) => Some(why),
-    }
 }
 
 fn judged(output: &Output, control: &str) -> Seen {
