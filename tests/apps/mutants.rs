@@ -14,6 +14,7 @@ use crate::{
     common::{
         Project, empty,
         mutants::{Answers, Mutant, Mutants, of},
+        options::is_default,
     },
     run, turn,
 };
@@ -36,11 +37,14 @@ fn rendered(answers: &Answers) -> (Project, PathBuf) {
     (project, dir)
 }
 
-/// The mutants that live in the same app.
-fn groups<'a>(mutants: &[&'a Mutant]) -> BTreeMap<&'a Answers, Vec<&'a Mutant>> {
+/// The mutants that live in the same app, by the answers that are not its defaults.
+fn groups<'a>(mutants: &[&'a Mutant]) -> BTreeMap<Answers, Vec<&'a Mutant>> {
+    let is_default = is_default();
     let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for mutant in mutants {
-        groups.entry(&mutant.answers).or_default().push(*mutant);
+        let mut answers = mutant.answers.clone();
+        answers.retain(|option, value| !is_default(option, value));
+        groups.entry(answers).or_default().push(*mutant);
     }
     groups
 }
@@ -86,7 +90,7 @@ fn mutants_are_noticed() {
     };
     let mut found = BTreeMap::new();
     for (answers, group) in groups(&chosen) {
-        found.extend(trial::tried(&mutants.weave, answers, &group));
+        found.extend(trial::tried(&mutants.weave, &answers, &group));
     }
     if wanted.as_deref() == Some("all") {
         table::write(&mutants, &found);
@@ -103,10 +107,10 @@ fn mutants_compile() {
     let mutants = of(STACK);
     for (answers, group) in groups(&mutants.all.iter().collect::<Vec<_>>()) {
         let (together, alone) = parted(&group);
-        let (_project, dir) = rendered(answers);
+        let (_project, dir) = rendered(&answers);
         weave::weave(&mutants.weave, &together, &dir);
         check(&dir);
-        let (_project, dir) = rendered(answers);
+        let (_project, dir) = rendered(&answers);
         for mutant in alone {
             println!("{}", mutant.id);
             trial::with(mutant, &dir, || check(&dir));
