@@ -105,9 +105,13 @@ fn said(output: &Output, control: &str) -> Result<Value, String> {
     let controls = out.ok().and_then(|out| out["controls"].as_array().cloned());
     let found = controls.and_then(|all| all.into_iter().find(|one| one["id"] == control));
     found.ok_or_else(|| {
-        let words = String::from_utf8_lossy(&output.stderr).into_owned();
-        let words: Vec<&str> = words.lines().rev().take(12).collect();
-        format!("{}: {}", output.status, words.into_iter().rev().collect::<Vec<_>>().join("\n"))
+        let words = [&*output.stderr, &*output.stdout].concat();
+        let words = String::from_utf8_lossy(&words).into_owned();
+        format!(
+            "{}: {}",
+            output.status,
+            words.lines().skip(words.lines().count().saturating_sub(20)).collect::<Vec<_>>().join("\n")
+        )
     })
 }
 

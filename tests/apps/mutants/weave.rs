@@ -2,7 +2,7 @@
 //!
 //! Expressions nest or lie apart, so any number of them fits into one file.
 
-use std::{collections::BTreeMap, fs, ops::Range, path::Path};
+use std::{collections::BTreeSet, fs, ops::Range, path::Path};
 
 use ast_grep_core::{Doc, Node, tree_sitter::LanguageExt as _};
 use ast_grep_language::SupportLang;
@@ -14,23 +14,20 @@ use crate::common::{
 
 /// Writes the mutants into an app, all of them off.
 pub fn weave(rules: &Weave, mutants: &[&Mutant], dir: &Path) {
-    let mut files: BTreeMap<&str, Vec<(&str, &Edit)>> = BTreeMap::new();
-    for mutant in mutants {
-        for edit in &mutant.edit {
-            files.entry(&edit.file).or_default().push((&mutant.id, edit));
-        }
-    }
-    for (file, edits) in files {
-        let text = woven(rules, &read(dir, file), &edits);
+    let edits = mutants.iter().flat_map(|mutant| &mutant.edit);
+    let files: BTreeSet<&str> = edits.map(|edit| edit.file.as_str()).collect();
+    for file in files {
+        let text = woven(rules, &read(dir, file), file, mutants);
         fs::write(dir.join(file), text).unwrap();
     }
     let text = read(dir, &rules.file) + &rules.append;
     fs::write(dir.join(&rules.file), text).unwrap();
 }
 
-fn woven(rules: &Weave, source: &str, edits: &[(&str, &Edit)]) -> String {
-    let nodes = nodes(rules, source);
-    let mut choices: Vec<Choice> = edits.iter().map(|(id, edit)| choice(rules, source, &nodes, id, edit)).collect();
+fn woven(rules: &Weave, source: &str, file: &str, mutants: &[&Mutant]) -> String {
+    let parts = parts(rules, source);
+    let mut choices: Vec<Choice> =
+        mutants.iter().flat_map(|mutant| choices(rules, source, &parts, file, mutant)).collect();
     choices.sort_by_key(|choice| (choice.at.range.start, usize::MAX - choice.at.range.end));
     written(rules, source, 0..source.len(), &choices)
 }
@@ -50,47 +47,78 @@ enum Kind {
     Block,
 }
 
-/// One edit, as the whole part that it changes.
+/// What a mutant changes in one part.
 struct Choice {
     id: String,
     at: Part,
     new: String,
 }
 
+/// The parts of a file that a mutant changes. Of edits within each other's parts, the outermost part holds all.
+fn choices(rules: &Weave, source: &str, parts: &[Part], file: &str, mutant: &Mutant) -> Vec<Choice> {
+    let edits: Vec<&Edit> = mutant.edit.iter().filter(|edit| edit.file == file).collect();
+    let splices: Vec<Splice> = edits.iter().map(|edit| splice(source, &edit.applied(source, &mutant.id))).collect();
+    let mut at: Vec<Part> = edits.iter().map(|edit| part(rules, source, parts, &mutant.id, edit)).collect();
+    at.sort_by_key(|part| usize::MAX - part.range.len());
+    let mut outermost: Vec<Part> = vec![];
+    for part in at {
+        if !outermost.iter().any(|outer| holds(&outer.range, &part.range)) {
+            outermost.push(part);
+        }
+    }
+    let choice = |at: Part| Choice { id: mutant.id.clone(), new: spliced(source, &at.range, &splices), at };
+    outermost.into_iter().map(choice).collect()
+}
+
+fn holds(outer: &Range<usize>, inner: &Range<usize>) -> bool {
+    outer.start <= inner.start && inner.end <= outer.end
+}
+
 /// The innermost part around the edit that is one after the edit, too: then the choice means what the edit means.
-fn choice(rules: &Weave, source: &str, parts: &[Part], id: &str, edit: &Edit) -> Choice {
+fn part(rules: &Weave, source: &str, before: &[Part], id: &str, edit: &Edit) -> Part {
     let mutated = edit.applied(source, id);
-    let after = nodes(rules, &mutated);
-    let changed = changed(source, &mutated);
-    let moved = |part: &Part| {
-        let end = (part.range.end + mutated.len()) - source.len();
-        part.range.start..end
-    };
-    let around = |part: &&Part| part.range.start <= changed.start && changed.end <= part.range.end;
+    let after = parts(rules, &mutated);
+    let (changed, _) = splice(source, &mutated);
     let stays = |part: &&Part| {
+        let moved = part.range.start..(part.range.end + mutated.len()) - source.len();
         let is_statement = part.kind == Kind::Statement;
-        after.iter().any(|new| new.range == moved(part) && is_statement == (new.kind == Kind::Statement))
+        after.iter().any(|new| new.range == moved && is_statement == (new.kind == Kind::Statement))
     };
-    let fits = parts.iter().filter(around).filter(stays);
+    let fits = before.iter().filter(|part| holds(&part.range, &changed)).filter(stays);
     let inner = fits.clone().min_by_key(|part| part.range.len());
     let inner = inner.unwrap_or_else(|| panic!("{id}: no expression in {}: {}", edit.file, edit.find));
     // A statement for its last expression: the two need not be of one type then.
     let ends = [inner.range.end, inner.range.end + 1];
     let mut whole = fits.filter(|part| part.kind == Kind::Statement && part.range.start == inner.range.start);
-    let at = whole.find(|part| ends.contains(&part.range.end)).unwrap_or(inner).clone();
-    Choice { id: id.to_owned(), new: mutated[moved(&at)].to_owned(), at }
+    whole.find(|part| ends.contains(&part.range.end)).unwrap_or(inner).clone()
 }
 
-/// The part of `before` outside which the two texts agree.
-fn changed(before: &str, after: &str) -> Range<usize> {
+/// What stands where in place of the text that was there.
+type Splice = (Range<usize>, String);
+
+/// The one splice that makes `after` of `before`.
+fn splice(before: &str, after: &str) -> Splice {
     let same = |(a, b): &(u8, u8)| a == b;
     let start = before.bytes().zip(after.bytes()).take_while(same).count();
     let rest = before.len().min(after.len()) - start;
     let end = before.bytes().rev().zip(after.bytes().rev()).take(rest).take_while(same).count();
-    start..before.len() - end
+    (start..before.len() - end, after[start..after.len() - end].to_owned())
 }
 
-fn nodes(rules: &Weave, source: &str) -> Vec<Part> {
+/// The text of a range with the splices made that lie in it.
+fn spliced(source: &str, range: &Range<usize>, splices: &[Splice]) -> String {
+    let mut inside: Vec<&Splice> = splices.iter().filter(|(at, _)| holds(range, at)).collect();
+    inside.sort_by_key(|(at, _)| at.start);
+    let (mut text, mut from) = (String::new(), range.start);
+    for (at, new) in inside {
+        text += &source[from..at.start];
+        text += new;
+        from = at.end;
+    }
+    text + &source[from..range.end]
+}
+
+fn parts(rules: &Weave, source: &str) -> Vec<Part> {
     let grammar: SupportLang = rules.grammar.parse().unwrap();
     let parsed = grammar.ast_grep(source);
     let mut found = vec![];
