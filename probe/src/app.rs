@@ -104,7 +104,8 @@ impl Process {
     pub fn last_words(&self) -> String {
         let log = self.log();
         let lines: Vec<&str> = log.lines().collect();
-        lines[lines.len().saturating_sub(15)..].join("\n")
+        let shown = |line: &&str| line.chars().take(300).collect::<String>();
+        lines[lines.len().saturating_sub(15)..].iter().map(shown).collect::<Vec<_>>().join("\n")
     }
 
     /// Whether it was ended because it wrote more than 64 MiB.

@@ -232,10 +232,10 @@ pub struct Start {
     /// Runs once, before anything is started.
     #[serde(default)]
     pub build: Vec<String>,
+    /// A pattern whose first group is the path of the one program that the build's output tells of.
+    pub program: Option<String>,
+    /// `{program}` stands for that path, `{project}` for the project's folder. It works in any folder.
     pub command: Vec<String>,
-    /// The same start with another working folder than the project's, which is `{project}`.
-    #[serde(default)]
-    pub elsewhere: Vec<String>,
     pub listen: Listen,
     /// How long it may take until it takes connections.
     #[serde(default = "a_minute")]

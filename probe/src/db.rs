@@ -198,6 +198,7 @@ fn sqlite(path: &Path) -> Result<rusqlite::Connection> {
     // Not created: a path that is wrong shall not look like an empty database.
     let db = rusqlite::Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     db.busy_timeout(BUSY)?;
+    db.pragma_update(None, "foreign_keys", true)?;
     Ok(db)
 }
 

@@ -12,6 +12,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, anyhow, bail};
+use regex::Regex;
 
 use crate::{
     app::{End, Folder, Process, free_port, until_open},
@@ -50,7 +51,7 @@ pub struct Setup {
     pub development: bool,
     /// Processes that share one database; the contract's number if not said.
     pub instances: Option<usize>,
-    /// A folder to start in instead of the project's, by the contract's `elsewhere`.
+    /// A folder to start in instead of the project's.
     pub folder: Option<PathBuf>,
     /// A database that is there instead of a fresh one.
     pub database: Option<Place>,
@@ -183,7 +184,7 @@ impl App {
         for address in &self.addresses {
             let mut variables = self.variables.clone();
             variables.insert(start.listen.env.clone(), listen(start, *address));
-            let process = Process::start(&start.command, lab.folder()?, &variables, &start.own())?;
+            let process = Process::start(&lab.filled(&start.command)?, lab.folder()?, &variables, &start.own())?;
             if !until_open(&process, *address, start.patience())? {
                 bail!("the application did not start again; its last words:\n{}", process.last_words());
             }
@@ -207,6 +208,7 @@ pub struct Lab {
     pub mail_patience: Option<Duration>,
     shared: Mutex<Option<Arc<App>>>,
     server: OnceLock<Result<Server, String>>,
+    program: OnceLock<String>,
 }
 
 impl Lab {
@@ -219,6 +221,7 @@ impl Lab {
             mail_patience: None,
             shared: Mutex::new(None),
             server: OnceLock::new(),
+            program: OnceLock::new(),
         }
     }
 
@@ -248,15 +251,23 @@ impl Lab {
         self.contract.start.as_ref().context("the contract has no `[start]`")
     }
 
-    /// Runs the contract's build, if it has one.
+    /// Runs the contract's build, if it has one, and notes the program that it tells of.
     ///
     /// # Errors
-    /// When it fails or takes more than half an hour.
+    /// When it fails, takes more than half an hour, or does not tell of the program that the contract looks for.
     pub fn build(&self) -> Result<()> {
         let start = self.start_table()?;
         if start.build.is_empty() {
             return Ok(());
         }
+        let said = self.built(start)?;
+        if let Some(pattern) = &start.program {
+            _ = self.program.set(program(&said, pattern)?);
+        }
+        Ok(())
+    }
+
+    fn built(&self, start: &Start) -> Result<String> {
         let process = Process::start(&start.build, self.folder()?, &BTreeMap::new(), &[])?;
         let step = Duration::from_millis(200);
         for _ in 0..(30 * 60 * 5) {
@@ -264,12 +275,26 @@ impl Lab {
                 bail!("interrupted");
             }
             match process.wait(step) {
-                Some(end) if end.code == Some(0) => return Ok(()),
+                Some(end) if end.code == Some(0) => return Ok(process.log()),
                 Some(end) => bail!("`{}` failed ({end}):\n{}", start.build.join(" "), process.last_words()),
                 None => {}
             }
         }
         bail!("`{}` did not end within 30 minutes", start.build.join(" "))
+    }
+
+    /// A command of the contract with its places filled.
+    fn filled(&self, command: &[String]) -> Result<Vec<String>> {
+        let project = std::path::absolute(self.folder()?)?.display().to_string();
+        let fill = |word: &String| {
+            let word = word.replace("{project}", &project);
+            if !word.contains("{program}") {
+                return Ok(word);
+            }
+            let program = self.program.get().context("the contract starts the `{program}` that its build tells of: build it")?;
+            Ok(word.replace("{program}", program))
+        };
+        command.iter().map(fill).collect()
     }
 
     /// The application as it is usually started; all tests that do not ask for more share it.
@@ -364,13 +389,14 @@ impl Lab {
             ports.into_iter().map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port))).collect();
         let variables = self.variables(setup, start, &mail, db.as_ref())?;
         let origin = setting_of(&variables, start, "base_url").unwrap_or_else(|| ORIGIN.to_owned());
-        let (command, cwd) = self.command(setup, start)?;
+        let command = self.filled(&start.command)?;
+        let cwd = setup.folder.as_deref().map_or_else(|| self.folder(), Ok)?;
         let mut processes = vec![];
         for address in &addresses {
             let mut variables = variables.clone();
             variables.insert(start.listen.env.clone(), listen(start, *address));
             let began = std::time::Instant::now();
-            let process = Process::start(&command, &cwd, &variables, &start.own())?;
+            let process = Process::start(&command, cwd, &variables, &start.own())?;
             match until_open(&process, *address, start.patience()) {
                 Ok(true) => processes.push(process),
                 Ok(false) => {
@@ -394,17 +420,6 @@ impl Lab {
             sources: AtomicUsize::new(0),
             turns: AtomicUsize::new(0),
         })))
-    }
-
-    /// The start, and the folder to start in.
-    fn command(&self, setup: &Setup, start: &Start) -> Result<(Vec<String>, PathBuf)> {
-        let project = std::path::absolute(self.folder()?)?;
-        let Some(folder) = &setup.folder else { return Ok((start.command.clone(), project)) };
-        if start.elsewhere.is_empty() {
-            bail!("the contract has no `start.elsewhere`");
-        }
-        let project = project.display().to_string();
-        Ok((start.elsewhere.iter().map(|word| word.replace("{project}", &project)).collect(), folder.clone()))
     }
 
     fn database(&self, setup: &Setup, folder: &Path) -> Result<Option<Db>> {
@@ -478,7 +493,8 @@ impl Lab {
     pub fn operator(&self, app: &App, name: &str, user: &str) -> Result<(bool, String)> {
         let command =
             self.contract.operator.get(name).with_context(|| format!("the contract has no `operator.{name}`"))?;
-        let command: Vec<String> = command.iter().map(|word| word.replace("{user}", user)).collect();
+        let command: Vec<String> =
+            self.filled(command)?.iter().map(|word| word.replace("{user}", user)).collect();
         let start = self.start_table()?;
         let mut variables = app.variables.clone();
         variables
@@ -486,6 +502,19 @@ impl Lab {
         let process = Process::start(&command, self.folder()?, &variables, &start.own())?;
         let end = process.wait(Duration::from_mins(1)).context("the operator's command did not end within 60 s")?;
         Ok((end.code == Some(0), process.log()))
+    }
+}
+
+/// The one program that the build's output tells of.
+fn program(said: &str, pattern: &str) -> Result<String> {
+    let pattern = Regex::new(pattern).context("the contract's `start.program` is no pattern")?;
+    let mut found: Vec<&str> = pattern.captures_iter(said).filter_map(|found| Some(found.get(1)?.as_str())).collect();
+    found.sort_unstable();
+    found.dedup();
+    match found.as_slice() {
+        [one] => Ok((*one).to_owned()),
+        [] => bail!("the contract's `start.program` finds no program in what the build says"),
+        several => bail!("the contract's `start.program` finds several programs: {}; make it fit one", several.join(", ")),
     }
 }
 

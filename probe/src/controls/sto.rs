@@ -1,13 +1,13 @@
-//! The database: what reaches it as text, what it holds together by itself, and what happens in one step.
+//! Storage: what is written into statements, what the database itself forbids, and what happens half-way.
 
 mod injection;
-mod schema;
-mod together;
+mod transactions;
+mod uniqueness;
 
 use super::{Attack, attack};
 
 pub(super) const ATTACKS: &[Attack] = &[
-    attack("STO-01", injection::nothing_reaches_sql),
-    attack("STO-02", schema::the_database_decides),
-    attack("STO-03", together::all_or_nothing),
+    attack("STO-01", injection::statements_are_fixed),
+    attack("STO-02", uniqueness::the_database_forbids_it),
+    attack("STO-03", transactions::all_or_nothing),
 ];

@@ -5,6 +5,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::json;
+use [= import.tower_sessions =]::{session, session_store::Error as StoreError};
+
+use super::store;
 
 /// An error answer: a status, a stable `code` for programs and a sentence for people.
 #[derive(Debug, Clone)]
@@ -116,8 +119,11 @@ impl From<sqlx::Error> for Problem {
     }
 }
 
-impl From<[= import.tower_sessions =]::session::Error> for Problem {
-    fn from(error: [= import.tower_sessions =]::session::Error) -> Self {
+impl From<session::Error> for Problem {
+    fn from(error: session::Error) -> Self {
+        if matches!(&error, session::Error::Store(StoreError::Backend(why)) if why == store::CHANGED) {
+            return Self::not_signed_in();
+        }
         tracing::error!(target: "auth", %error, "the session store failed");
         Self::unavailable()
     }

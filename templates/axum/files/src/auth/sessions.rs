@@ -75,6 +75,11 @@ pub async fn revoke(
         return Err(Problem::session_unknown());
     }
     let mut tx = visit.auth().db().write().await?;
+    // With the epoch, a request that is renewing the session right now fails as well.
+    sqlx::query("UPDATE auth_users SET epoch = epoch + 1 WHERE id = $1")
+        .bind(&user.id)
+        .execute(&mut *tx)
+        .await?;
     let ended = sqlx::query("DELETE FROM auth_sessions WHERE user_id = $1 AND handle = $2")
         .bind(&user.id)
         .bind(&id)

@@ -226,7 +226,11 @@ pub async fn begin_until(
     };
     session.insert(store::GRANT, grant).await?;
     // Now rather than after the answer: a session that cannot be made is an error of this request.
-    session.save().await?;
+    if let Err(error) = session.save().await {
+        // Else the layer would try once more.
+        session.flush().await?;
+        return Err(error.into());
+    }
     let mut db = visit.auth().db().pool().acquire().await?;
     let event = Event::success("session_created").of(Some(id));
     audit::record(&mut db, visit, event).await?;
@@ -248,10 +252,12 @@ pub async fn reauth(
     let policy = &visit.auth().settings().policy;
     throttle::per_source(&visit, "login", policy.login_source).await?;
     let account = prove(&visit, &user.email, &Password::new(&form.password)?).await?;
-    if account.id != user.id {
+    // A session that was ended meanwhile is not renewed: the epoch is that of the session, and it is
+    // compared again where the new one is written.
+    if account.id != user.id || account.epoch != user.epoch {
         return Err(Problem::not_signed_in());
     }
-    begin(&visit, &account.id, account.epoch, now()).await?;
+    begin(&visit, &user.id, user.epoch, now()).await?;
     Ok(profile(&account.id, &account.email, now()))
 }
 

@@ -26,6 +26,8 @@ use super::{
 pub const USER: &str = "user";
 /// Where a session that is to be created holds its [`Grant`].
 pub const GRANT: &str = "grant";
+/// Why no session was made: the password, or a session, stopped counting while the request ran.
+pub const CHANGED: &str = "the account changed meanwhile";
 
 /// Last-seen times are written at most this often, or ten times within the idle time.
 const TOUCH_SECONDS: i64 = 60;
@@ -149,7 +151,7 @@ impl SessionStore for Store {
             .map_err(|_| Error::Encode("a session needs a grant".to_owned()))?;
         match self.insert(record, &grant).await {
             Ok(true) => Ok(()),
-            Ok(false) => Err(Error::Backend("the account changed meanwhile".to_owned())),
+            Ok(false) => Err(Error::Backend(CHANGED.to_owned())),
             Err(error) => Err(backend(error)),
         }
     }
