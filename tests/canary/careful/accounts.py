@@ -314,11 +314,12 @@ def enter(visit, to, phrase):
 
 @route("POST", "/id/leave", anybody)
 def leave(visit):
+    user = visit.user
     if visit.session:
         with visit.store.write() as db:
             db.execute("DELETE FROM visit WHERE digest = ?", (store.digest(visit.session),))
-            if visit.user:
-                store.record(db, "left", visit, person=visit.user["id"])
+            if user:
+                store.record(db, "left", visit, person=user["id"])
     visit.forget()
     return 204, None
 
