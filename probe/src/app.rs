@@ -6,7 +6,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, Command, Stdio},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU16, Ordering},
@@ -16,10 +16,10 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 /// How long an application may take until it takes connections.
-pub const BOOT: Duration = Duration::from_secs(60);
+pub const BOOT: Duration = Duration::from_mins(1);
 /// What an application may say before it counts as flooding.
 const LOG_LIMIT: usize = 64 << 20;
 const GRACE: Duration = Duration::from_secs(3);
@@ -34,6 +34,21 @@ pub struct Process {
     mark: String,
 }
 
+/// How a process ended: with an exit code, or by a signal.
+#[derive(Clone, Copy, Debug)]
+pub struct End {
+    pub code: Option<i32>,
+}
+
+impl std::fmt::Display for End {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.code {
+            Some(code) => write!(f, "exit code {code}"),
+            None => f.write_str("by a signal"),
+        }
+    }
+}
+
 #[derive(Default)]
 struct Log {
     bytes: Mutex<Vec<u8>>,
@@ -41,13 +56,24 @@ struct Log {
 }
 
 impl Process {
+    /// Starts a program with this environment besides the one it inherits, and without the variables of `cleared`: what
+    /// the shell of whoever runs the probe has for the application must not reach it.
+    ///
     /// # Errors
     /// When the program cannot be started.
-    pub fn start(command: &[String], folder: &Path, variables: &BTreeMap<String, String>) -> Result<Self> {
+    pub fn start(
+        command: &[String],
+        folder: &Path,
+        variables: &BTreeMap<String, String>,
+        cleared: &[String],
+    ) -> Result<Self> {
         let [program, arguments @ ..] = command else { bail!("the contract's command is empty") };
         let (mut output, input) = std::io::pipe().context("cannot make a pipe")?;
         let mark = unique();
         let mut command = Command::new(program);
+        for name in cleared {
+            command.env_remove(name);
+        }
         command.args(arguments).current_dir(folder).envs(variables).env(MARK, &mark);
         command.stdin(Stdio::null()).stdout(input.try_clone().context("cannot make a pipe")?).stderr(input);
         let child = command
@@ -80,13 +106,15 @@ impl Process {
         self.log.flooded.load(Ordering::Relaxed)
     }
 
-    /// How it ended, if it did.
-    pub fn ended(&self) -> Option<ExitStatus> {
-        self.child.lock().unwrap_or_else(PoisonError::into_inner).try_wait().ok().flatten()
+    /// How it ended, if it did. It is not reaped, so that no other process gets its number while it counts.
+    pub fn ended(&self) -> Option<End> {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        let status = waitid(WaitId::Pid(self.group), options).ok().flatten()?;
+        Some(End { code: status.exit_status() })
     }
 
     /// How it ended, waiting for that as long.
-    pub fn wait(&self, patience: Duration) -> Option<ExitStatus> {
+    pub fn wait(&self, patience: Duration) -> Option<End> {
         let deadline = Instant::now() + patience;
         loop {
             let ended = self.ended();
@@ -98,7 +126,7 @@ impl Process {
     }
 
     /// Asks the process to end, as an operator does; gives how it ended.
-    pub fn stop(&self) -> Option<ExitStatus> {
+    pub fn stop(&self) -> Option<End> {
         _ = kill_process_group(self.group, Signal::TERM);
         self.wait(GRACE)
     }
@@ -211,3 +239,6 @@ impl Drop for Folder {
         _ = std::fs::remove_dir_all(&self.0);
     }
 }
+
+#[cfg(test)]
+mod tests;

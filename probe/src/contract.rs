@@ -240,6 +240,14 @@ pub struct Start {
     pub environment: BTreeMap<String, String>,
 }
 
+impl Start {
+    /// The variables that are the application's, by all that the contract says of them.
+    pub fn own(&self) -> Vec<String> {
+        let named = self.environment.values().chain(&self.required);
+        named.chain(self.development.keys()).chain(self.variables.keys()).cloned().collect()
+    }
+}
+
 fn one() -> usize {
     1
 }

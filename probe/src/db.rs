@@ -115,6 +115,10 @@ impl Db {
         Ok(row.get(&self.column(table, column)?).cloned().flatten())
     }
 
+    /// How many rows a table has.
+    ///
+    /// # Errors
+    /// As for [`Self::find`].
     pub fn count(&self, table: &str) -> Result<usize> {
         let rows = self.rows(&format!("SELECT count(*) AS n FROM {}", self.table(table)?))?;
         let count = rows.first().and_then(|row| row.get("n")?.as_ref()?.parse().ok());
@@ -189,7 +193,7 @@ fn sqlite(path: &Path) -> Result<rusqlite::Connection> {
 fn sqlite_rows(path: &Path, sql: &str) -> Result<Vec<Row>> {
     let db = sqlite(path)?;
     let mut statement = db.prepare(sql)?;
-    let names: Vec<String> = statement.column_names().into_iter().map(ToOwned::to_owned).collect();
+    let names: Vec<String> = statement.column_names().map(ToOwned::to_owned).collect();
     let mut found = statement.query([])?;
     let mut rows = vec![];
     while let Some(row) = found.next()? {
@@ -235,4 +239,46 @@ fn postgres_rows(url: &str, sql: &str) -> Result<Vec<Row>> {
         }
     }
     Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{Db, Place};
+    use crate::{app::Folder, contract};
+
+    const NAMES: &str =
+        "kind = 'sqlite'\ntime = 'unix-seconds'\n[people]\ntable = 'p'\nemail = 'mail'\nseen = { column = 'at' }\n";
+
+    fn db(folder: &Path) -> Db {
+        let path = folder.join("app.db");
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        let made = "CREATE TABLE p (mail TEXT, at INTEGER, key BLOB); INSERT INTO p VALUES ('o''x', 100, x'00ff'), ('y', 5, NULL)";
+        connection.execute_batch(made).unwrap();
+        let names: contract::Db = toml::from_str(NAMES).unwrap();
+        Db::new(Place::Sqlite(path), names)
+    }
+
+    #[test]
+    fn rows_are_found_and_dated_back_by_the_contracts_names() {
+        let folder = Folder::new().unwrap();
+        let db = db(folder.path());
+        db.age("people", "email", "o'x", "seen", 60).unwrap();
+        assert_eq!(db.one("people", "email", "o'x", "seen").unwrap().as_deref(), Some("40"));
+        assert_eq!(db.one("people", "email", "y", "seen").unwrap().as_deref(), Some("5"));
+        assert_eq!(db.count("people").unwrap(), 2);
+        let dump = db.dump().unwrap();
+        assert!(dump.iter().any(|(_, column, value)| column == "key" && value == "\\x00ff"), "{dump:?}");
+    }
+
+    #[test]
+    fn what_the_contract_does_not_name_is_told() {
+        let folder = Folder::new().unwrap();
+        let db = db(folder.path());
+        let error = format!("{:#}", db.one("people", "email", "y", "password").unwrap_err());
+        assert_eq!(error, "the contract has no `password` in `[db.people]`");
+        let missing = Db::new(Place::Sqlite(folder.path().join("none.db")), toml::from_str(NAMES).unwrap());
+        assert!(missing.rows("SELECT 1").is_err(), "a wrong path is no empty database");
+    }
 }

@@ -385,3 +385,6 @@ fn unchunked(mut rest: &[u8]) -> Result<Vec<u8>, Broken> {
         rest = rest.get(end + 2..).ok_or_else(garbage)?;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -58,6 +58,7 @@ pub struct Setup {
 
 impl Setup {
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "numbers and texts are given alike")]
     pub fn set(mut self, setting: &str, value: impl ToString) -> Self {
         self.settings.insert(setting.to_owned(), value.to_string());
         self
@@ -153,8 +154,8 @@ impl App {
             if process.has_flooded() {
                 return Some("the application wrote more than 64 MiB to its output and was ended".to_owned());
             }
-            let status = process.ended()?;
-            Some(format!("the application ended ({status}); its last words:\n{}", process.last_words()))
+            let end = process.ended()?;
+            Some(format!("the application ended ({end}); its last words:\n{}", process.last_words()))
         })
     }
 
@@ -176,7 +177,7 @@ impl App {
         for address in &self.addresses {
             let mut variables = self.variables.clone();
             variables.insert(start.listen.env.clone(), listen(start, *address));
-            let process = Process::start(&start.command, lab.folder()?, &variables)?;
+            let process = Process::start(&start.command, lab.folder()?, &variables, &start.own())?;
             if !until_open(&process, *address, BOOT)? {
                 bail!("the application did not start again; its last words:\n{}", process.last_words());
             }
@@ -247,15 +248,15 @@ impl Lab {
         if start.build.is_empty() {
             return Ok(());
         }
-        let process = Process::start(&start.build, self.folder()?, &BTreeMap::new())?;
+        let process = Process::start(&start.build, self.folder()?, &BTreeMap::new(), &[])?;
         let step = Duration::from_millis(200);
         for _ in 0..(30 * 60 * 5) {
             if self.is_interrupted() {
                 bail!("interrupted");
             }
             match process.wait(step) {
-                Some(status) if status.success() => return Ok(()),
-                Some(status) => bail!("`{}` failed ({status}):\n{}", start.build.join(" "), process.last_words()),
+                Some(end) if end.code == Some(0) => return Ok(()),
+                Some(end) => bail!("`{}` failed ({end}):\n{}", start.build.join(" "), process.last_words()),
                 None => {}
             }
         }
@@ -345,7 +346,7 @@ impl Lab {
         let addresses: Vec<SocketAddr> =
             ports.into_iter().map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port))).collect();
         let variables = self.variables(setup, start, &mail, db.as_ref())?;
-        let origin = self.setting_of(&variables, start, "base_url").unwrap_or_else(|| ORIGIN.to_owned());
+        let origin = setting_of(&variables, start, "base_url").unwrap_or_else(|| ORIGIN.to_owned());
         let cwd = match &setup.folder {
             Some(folder) => folder.clone(),
             None => self.folder()?.to_owned(),
@@ -355,12 +356,12 @@ impl Lab {
             let mut variables = variables.clone();
             variables.insert(start.listen.env.clone(), listen(start, *address));
             let began = std::time::Instant::now();
-            let process = Process::start(&start.command, &cwd, &variables)?;
+            let process = Process::start(&start.command, &cwd, &variables, &start.own())?;
             match until_open(&process, *address, BOOT) {
                 Ok(true) => processes.push(process),
                 Ok(false) => {
                     let took = began.elapsed();
-                    let code = process.ended().and_then(|status| status.code());
+                    let code = process.ended().and_then(|end| end.code);
                     return Ok(Started::Ended { code, output: process.log(), took });
                 }
                 Err(_) => return Ok(Started::Silent { output: process.log() }),
@@ -379,10 +380,6 @@ impl Lab {
             sources: AtomicUsize::new(0),
             turns: AtomicUsize::new(0),
         })))
-    }
-
-    fn setting_of(&self, variables: &BTreeMap<String, String>, start: &Start, setting: &str) -> Option<String> {
-        variables.get(start.environment.get(setting)?).cloned()
     }
 
     fn database(&self, setup: &Setup, folder: &Path) -> Result<Option<Db>> {
@@ -461,10 +458,14 @@ impl Lab {
         let mut variables = app.variables.clone();
         variables
             .insert(start.listen.env.clone(), listen(start, SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?))));
-        let process = Process::start(&command, self.folder()?, &variables)?;
-        let status = process.wait(Duration::from_secs(60)).context("the operator's command did not end within 60 s")?;
-        Ok((status.success(), process.log()))
+        let process = Process::start(&command, self.folder()?, &variables, &start.own())?;
+        let end = process.wait(Duration::from_mins(1)).context("the operator's command did not end within 60 s")?;
+        Ok((end.code == Some(0), process.log()))
     }
+}
+
+fn setting_of(variables: &BTreeMap<String, String>, start: &Start, setting: &str) -> Option<String> {
+    variables.get(start.environment.get(setting)?).cloned()
 }
 
 fn last(output: &str) -> String {

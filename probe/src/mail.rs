@@ -206,3 +206,39 @@ fn data(reader: &mut BufReader<&TcpStream>) -> std::io::Result<Option<Vec<u8>>> 
         raw.extend_from_slice(bytes.strip_prefix(b".").unwrap_or(&bytes));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{BufRead as _, BufReader, Write as _},
+        net::{Ipv4Addr, SocketAddr, TcpStream},
+        time::Duration,
+    };
+
+    use super::Sink;
+
+    #[test]
+    fn a_mail_is_kept_with_its_envelope_and_decoded() {
+        let sink = Sink::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+        let mut stream = TcpStream::connect(sink.address()).unwrap();
+        let dialogue = "EHLO me\r\nMAIL FROM:<a@x.test>\r\nRCPT TO:<b@x.test>\r\nRCPT TO:<c@x.test>\r\nDATA\r\n\
+            To: b@x.test\r\nSubject: =?utf-8?q?caf=C3=A9?=\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n\
+            http://x.test/?token=3Dabc=\r\ndef\r\n..\r\n.\r\nQUIT\r\n";
+        stream.write_all(dialogue.as_bytes()).unwrap();
+        let mails = sink.wait("c@x.test", 1, Duration::from_secs(5));
+        assert_eq!(mails[0].to, ["b@x.test", "c@x.test"]);
+        assert_eq!((mails[0].from.as_str(), mails[0].subject.as_str()), ("a@x.test", "café"));
+        assert!(mails[0].text.contains("?token=abcdef\r\n.\r\n") || mails[0].text.contains("?token=abcdef\n.\n"));
+        assert!(sink.to("a@x.test").is_empty());
+    }
+
+    #[test]
+    fn it_can_be_told_to_take_none() {
+        let sink = Sink::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+        sink.refuse(true);
+        let mut stream = TcpStream::connect(sink.address()).unwrap();
+        stream.write_all(b"EHLO me\r\nMAIL FROM:<a@x.test>\r\nQUIT\r\n").unwrap();
+        let lines: Vec<String> = BufReader::new(stream).lines().map(Result::unwrap).collect();
+        assert!(lines.iter().any(|line| line.starts_with("451")), "{lines:?}");
+    }
+}

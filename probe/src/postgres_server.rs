@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::app::{Folder, free_port};
 
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 const NOBODY: u32 = 65_534;
 /// The server ends when its input does, so also if this process is killed.
 const SCRIPT: &str = r#"umask 077; cd "$1" || exit 1

@@ -35,7 +35,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { only: vec![], workers: 4, repeat: 1, limit: Duration::from_mins(60), smoke: true, deviations: vec![] }
+        Self { only: vec![], workers: 4, repeat: 1, limit: Duration::from_hours(1), smoke: true, deviations: vec![] }
     }
 }
 
@@ -178,12 +178,17 @@ impl Run<'_> {
                 test.evidence.push(Evidence { kind: Kind::Positive, what: what.clone(), seen });
                 (Verdict::Fail, format!("what must work does not: {what}"))
             }
-            Err(Stop::Missing(why) | Stop::Broken(why)) => (Verdict::Fail, why),
             // What was already seen to be wrong counts more than what could not be looked at.
             Err(Stop::NotRun(why)) if test.evidence.is_empty() => (Verdict::NotRun, why),
             Err(Stop::NotApplicable(why)) if test.evidence.is_empty() => (Verdict::NotApplicable, why),
             Err(Stop::Deviation(why)) if test.evidence.is_empty() => (Verdict::Deviation, why),
-            Err(Stop::NotRun(why) | Stop::NotApplicable(why) | Stop::Deviation(why)) => (Verdict::Fail, why),
+            Err(
+                Stop::Missing(why)
+                | Stop::Broken(why)
+                | Stop::NotRun(why)
+                | Stop::NotApplicable(why)
+                | Stop::Deviation(why),
+            ) => (Verdict::Fail, why),
         };
         let first = test.evidence.first().map(|evidence| format!("not so: {}", evidence.what));
         let reason = if reason.is_empty() { first.unwrap_or_default() } else { reason };

@@ -16,6 +16,7 @@ mod broken;
 mod instances;
 mod matrix;
 mod pages;
+mod probe;
 mod readme;
 mod served;
 mod steps;

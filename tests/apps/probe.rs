@@ -1,0 +1,87 @@
+//! The generated app under attack: every control that applies is attacked, and none of them fails.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::{builds, common::empty, run, tool, turn};
+
+/// Controls that may depart, each declared in the app's `AUDIT.md` or by the contract's one switch.
+const DEVIATIONS: [&str; 2] = ["CSR-01", "PWD-06"];
+/// What compares times or counts on many requests at one moment shows itself in repetition.
+const RACES: &str = "REG-03,REG-04,THR-06,RAC-01,RAC-02,RAC-05,EML-07,SES-12";
+
+/// What the probe says of a new app with these options; `more` are the probe's.
+fn probed(options: &[&str], more: &[&str]) -> Value {
+    let _turn = turn();
+    let project = empty("probed");
+    run(&project.dir, &[&["new", "app", "--stack", "axum", "--yes", "--no-check"], options].concat()).exits(0);
+    let mut command = tool(&project.dir, &[&["probe", "app", "--json"], more].concat());
+    let done = crate::common::finished(&command.env("CARGO_TARGET_DIR", builds().join("authwright")).output().unwrap());
+    let found = done.json();
+    let bad: Vec<&Value> = controls(&found)
+        .iter()
+        .filter(|control| ["fail", "not-run"].contains(&control["result"].as_str().unwrap()))
+        .collect();
+    assert!(bad.is_empty(), "{}\n{}", serde_json::to_string_pretty(&bad).unwrap(), done.err);
+    done.exits(0);
+    found
+}
+
+fn controls(found: &Value) -> &[Value] {
+    found["controls"].as_array().unwrap()
+}
+
+/// Results by group, printed for whoever reads the log.
+fn counted(name: &str, found: &Value) -> BTreeMap<String, usize> {
+    let mut groups: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
+    let mut results = BTreeMap::new();
+    for control in controls(found) {
+        let (id, result) = (control["id"].as_str().unwrap(), control["result"].as_str().unwrap());
+        let group = id.split('-').next().unwrap().to_owned();
+        *groups.entry(group).or_default().entry(result.to_owned()).or_default() += 1;
+        *results.entry(result.to_owned()).or_default() += 1;
+    }
+    println!("{name}: {results:?}");
+    for (group, counts) in groups {
+        println!("  {group}: {counts:?}");
+    }
+    results
+}
+
+fn all_hold(name: &str, options: &[&str]) -> Value {
+    let found = probed(options, &[]);
+    let results = counted(name, &found);
+    let departing: Vec<&str> = controls(&found)
+        .iter()
+        .filter(|control| control["result"] == "deviation")
+        .map(|one| one["id"].as_str().unwrap())
+        .collect();
+    assert!(departing.iter().all(|id| DEVIATIONS.contains(id)), "{departing:?}");
+    assert!(results["pass"] >= 97, "{results:?}");
+    assert!(controls(&found).iter().all(|control| control["result"] != "pass" || control["checks"].as_u64() > Some(1)));
+    found
+}
+
+#[test]
+fn an_api_holds() {
+    all_hold("api, SQLite", &[]);
+}
+
+#[test]
+fn pages_hold_and_leave_nothing_without_attack() {
+    let found = all_hold("pages, SQLite", &["--ui", "pages"]);
+    let left: Vec<&Value> = controls(&found).iter().filter(|control| control["result"] == "not-applicable").collect();
+    // Second factors and other providers; nothing that pages have.
+    assert!(left.iter().all(|control| control["reason"].as_str().unwrap().contains("no module")), "{left:?}");
+}
+
+#[test]
+fn two_instances_on_postgresql_hold() {
+    all_hold("api, PostgreSQL, two instances", &["--db", "postgres"]);
+}
+
+#[test]
+fn races_and_times_hold_in_a_row() {
+    probed(&["--db", "postgres"], &["--only", RACES, "--repeat", "3"]);
+}
