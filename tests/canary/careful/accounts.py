@@ -338,7 +338,9 @@ def notes(visit, user):
 @route("POST", "/id/again", member, "phrase")
 def again(visit, user, phrase):
     visit.limit("enter", visit.settings.source_entries)
-    start(visit, right(visit, user["mail"], phrase))
+    right(visit, user["mail"], phrase)
+    # As the account was when this session was looked at: one that was ended since begets no other.
+    start(visit, user)
     return 200, {"state": "fresh"}
 
 
@@ -455,7 +457,10 @@ def moved(visit, user, token):
                 "UPDATE person SET mail = ?, proven = ? WHERE id = ? AND era = ? AND barred IS NULL",
                 (row["mail"], store.now(), user["id"], user["era"]),
             ).rowcount
-        except sqlite3.IntegrityError:
+        except sqlite3.IntegrityError as error:
+            # Somebody else has the address by now; any other refusal of the database is a fault.
+            if error.sqlite_errorcode != sqlite3.SQLITE_CONSTRAINT_UNIQUE:
+                raise
             changed = 0
         if not changed or row["person"] != user["id"]:
             raise Problem(400, "slip")
