@@ -329,6 +329,9 @@ impl Client {
     /// # Errors
     /// When there is no answer.
     pub fn try_send(&mut self, request: &Request) -> Result<Answer, crate::http::Broken> {
+        if self.app.interrupted.load(Ordering::Relaxed) {
+            return Err(crate::http::Broken::Interrupted);
+        }
         let request = self.completed(request);
         let answer = exchange(self.address(), self.from, &request, &self.app.contract)?;
         self.keep(&answer);

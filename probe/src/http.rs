@@ -29,6 +29,8 @@ pub enum Broken {
     TooLarge,
     /// Not HTTP.
     Garbage(String),
+    /// The user stopped the run; nothing was sent.
+    Interrupted,
 }
 
 impl std::fmt::Display for Broken {
@@ -38,6 +40,7 @@ impl std::fmt::Display for Broken {
             Self::Closed => f.write_str("the connection was closed without an answer"),
             Self::TooSlow => write!(f, "no whole answer came within {} s", PATIENCE.as_secs()),
             Self::TooLarge => write!(f, "the answer is larger than {} MiB", ANSWER_LIMIT >> 20),
+            Self::Interrupted => f.write_str("interrupted"),
             Self::Garbage(what) => write!(f, "the answer is not HTTP: {what}"),
         }
     }

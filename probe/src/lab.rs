@@ -92,6 +92,7 @@ pub struct App {
     folder: Option<Folder>,
     pub(crate) sources: AtomicUsize,
     pub(crate) turns: AtomicUsize,
+    pub(crate) interrupted: Arc<AtomicBool>,
 }
 
 /// How a start went that need not succeed.
@@ -343,6 +344,7 @@ impl Lab {
             folder: None,
             sources: AtomicUsize::new(0),
             turns: AtomicUsize::new(0),
+            interrupted: self.interrupted.clone(),
         })
     }
 
@@ -420,6 +422,7 @@ impl Lab {
             folder: Some(folder),
             sources: AtomicUsize::new(0),
             turns: AtomicUsize::new(0),
+            interrupted: self.interrupted.clone(),
         })))
     }
 

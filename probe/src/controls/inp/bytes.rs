@@ -194,7 +194,8 @@ fn replacement_character(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
     for encoding in encodings {
         for bytes in BROKEN {
             let client = app.client();
-            let percent = bytes.iter().map(|byte| format!("%{byte:02x}")).collect::<String>();
+            let percent: Vec<String> = bytes.iter().map(|byte| format!("%{byte:02x}")).collect();
+            let percent = percent.concat();
             let escaped = encoding == Some(Encoding::Form) || app.contract.encoding == Encoding::Form;
             let sent = if escaped { percent.as_bytes() } else { bytes };
             let answer = app.client().send(&raw(&client, &marked, encoding, sent)?)?;

@@ -12,7 +12,7 @@ use crate::{
     lab::App,
     people::{Person, email},
     random,
-    test::{Outcome, Seen as _, Test},
+    test::{Outcome, Seen, Test},
 };
 
 /// All passwords of this attack begin so; it is too short to be one itself.
@@ -142,7 +142,7 @@ fn posted(app: &Arc<App>, sentinel: &Sentinel, person: &Person) -> Outcome<Vec<A
         answers.push(app.client().call(&call)?);
         answers.push(app.client().call(&app.form(role)?.field("email", email).field("password", sentinel.password()))?);
     }
-    let shown = answers.first().map(|answer| answer.seen()).unwrap_or_default();
+    let shown = answers.first().map(Seen::seen).unwrap_or_default();
     if answers.iter().all(|answer| answer.body.is_empty()) {
         return Err(crate::test::Stop::Positive("a form that is refused is shown again".to_owned(), shown));
     }
