@@ -2,13 +2,14 @@
 
 use std::{
     collections::BTreeMap,
+    fs::File,
     io::Read,
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, LazyLock, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU16, Ordering},
     },
     thread,
@@ -186,23 +187,33 @@ pub fn unique() -> String {
     crate::random::letters(16)
 }
 
-/// A port of this machine that nothing listens on, and that this run does not give out again.
+/// Below what systems give to connections by themselves.
+const FIRST_PORT: u16 = 20_000;
+const PORTS: u16 = 250;
+const RUNS: u16 = 48;
+
+/// A port of this machine that nothing listens on. Runs beside each other have ports of their own: between the look and the
+/// start of the application, another could take one.
 ///
 /// # Errors
 /// When no port is free.
 pub fn free_port() -> Result<u16> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    if NEXT.load(Ordering::Relaxed) == 0 {
-        let first = 20_000 + crate::random::below(10_000);
-        _ = NEXT.compare_exchange(0, first, Ordering::Relaxed, Ordering::Relaxed);
-    }
-    for _ in 0..2_000 {
-        let port = 20_000 + NEXT.fetch_add(1, Ordering::Relaxed) % 12_000;
+    static OWN: LazyLock<Option<(u16, File)>> = LazyLock::new(|| (0..RUNS).find_map(|run| Some((run, own(run)?))));
+    let Some((run, _)) = &*OWN else { bail!("{RUNS} probes run on this machine already; wait for one to end") };
+    for _ in 0..PORTS {
+        let port = FIRST_PORT + run * PORTS + NEXT.fetch_add(1, Ordering::Relaxed) % PORTS;
         if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
             return Ok(port);
         }
     }
-    bail!("no port of this machine is free between 20000 and 32000")
+    bail!("no port of 127.0.0.1 from {} on is free", FIRST_PORT + run * PORTS)
+}
+
+/// The right to the ports of this number, until the process ends.
+fn own(run: u16) -> Option<File> {
+    let file = File::create(std::env::temp_dir().join(format!("authwright-probe-ports-{run}"))).ok()?;
+    file.try_lock().ok().map(|()| file)
 }
 
 /// Waits until something takes connections there. `Ok(false)`: the process ended first.

@@ -291,7 +291,8 @@ impl Lab {
             if !word.contains("{program}") {
                 return Ok(word);
             }
-            let program = self.program.get().context("the contract starts the `{program}` that its build tells of: build it")?;
+            let program =
+                self.program.get().context("the contract starts the `{program}` that its build tells of: build it")?;
             Ok(word.replace("{program}", program))
         };
         command.iter().map(fill).collect()
@@ -493,8 +494,7 @@ impl Lab {
     pub fn operator(&self, app: &App, name: &str, user: &str) -> Result<(bool, String)> {
         let command =
             self.contract.operator.get(name).with_context(|| format!("the contract has no `operator.{name}`"))?;
-        let command: Vec<String> =
-            self.filled(command)?.iter().map(|word| word.replace("{user}", user)).collect();
+        let command: Vec<String> = self.filled(command)?.iter().map(|word| word.replace("{user}", user)).collect();
         let start = self.start_table()?;
         let mut variables = app.variables.clone();
         variables
@@ -514,7 +514,9 @@ fn program(said: &str, pattern: &str) -> Result<String> {
     match found.as_slice() {
         [one] => Ok((*one).to_owned()),
         [] => bail!("the contract's `start.program` finds no program in what the build says"),
-        several => bail!("the contract's `start.program` finds several programs: {}; make it fit one", several.join(", ")),
+        several => {
+            bail!("the contract's `start.program` finds several programs: {}; make it fit one", several.join(", "))
+        }
     }
 }
 

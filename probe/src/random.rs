@@ -46,9 +46,9 @@ pub fn emoji(count: usize) -> String {
         .collect()
 }
 
-/// A password that every policy takes: 28 characters that are on no list.
+/// A password that every policy takes: 31 characters of every class, on no list.
 pub fn password() -> String {
-    format!("{} {} {}", letters(9), letters(9), letters(8))
+    format!("{} {} {}-X7", letters(9), letters(9), letters(8))
 }
 
 /// Base64 of 32 bytes, as applications want their secrets.

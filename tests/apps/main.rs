@@ -5,8 +5,10 @@
     dead_code,
     clippy::disallowed_methods,
     clippy::panic,
+    clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "tests make and look at real folders; a failure is a panic; some helpers are for the other test program"
+    reason = "tests make and look at real folders; a failure is a panic; long ones tell how far they are; \
+              some helpers are for the other test program"
 )]
 
 #[path = "../common/mod.rs"]
@@ -16,6 +18,7 @@ mod broken;
 mod canary;
 mod instances;
 mod matrix;
+mod mutants;
 mod pages;
 mod probe;
 mod readme;

@@ -1,9 +1,10 @@
 //! The tool as a process, without building what it generates.
 #![expect(
+    dead_code,
     clippy::disallowed_methods,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "tests make and look at real folders; a failure is a panic"
+    reason = "tests make and look at real folders; a failure is a panic; some helpers are for the other test program"
 )]
 
 #[path = "../common/mod.rs"]
@@ -15,6 +16,7 @@ mod controls;
 mod detect;
 mod hostile;
 mod layers;
+mod mutants;
 mod probe;
 mod prompts;
 mod shapes;

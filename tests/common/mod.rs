@@ -1,5 +1,6 @@
 //! What both test programs share: fixtures in temporary folders, the tool as a process, trees as values.
 
+pub mod mutants;
 pub mod options;
 
 use std::{

@@ -26,10 +26,20 @@ impl Base {
     }
 }
 
+fn options() -> Vec<Value> {
+    let list = run(&empty("list").dir, &["list", "--json"]).exits(0).json();
+    list["stacks"][0]["options"].as_array().unwrap().clone()
+}
+
+/// Whether an option has this value when nobody says otherwise.
+pub fn is_default() -> impl Fn(&str, &str) -> bool {
+    let options = options();
+    move |id, value| options.iter().any(|option| option["id"] == id && option["default"] == value)
+}
+
 /// Flags and their values. Options that take several values at once are left out: they change no code.
 pub fn combinations() -> Vec<Vec<String>> {
-    let list = run(&empty("list").dir, &["list", "--json"]).exits(0).json();
-    let options = list["stacks"][0]["options"].as_array().unwrap();
+    let options = options();
     let single = options.iter().filter(|option| option["multiple"] != true);
     single.fold(vec![vec![]], |all, option| {
         let flags = all.iter().flat_map(|flags| extended(flags, option));

@@ -85,9 +85,10 @@ fn pages_are_fenced(test: &mut Test<'_>) -> Outcome {
     for (with_token, page) in html {
         fenced(test, &page);
         let policy = page.header("referrer-policy").unwrap_or_default();
-        let allowed: &[&str] = match with_token {
-            true => &["no-referrer"],
-            false => &["no-referrer", "same-origin", "strict-origin", "strict-origin-when-cross-origin"],
+        let allowed: &[&str] = if with_token {
+            &["no-referrer"]
+        } else {
+            &["no-referrer", "same-origin", "strict-origin", "strict-origin-when-cross-origin"]
         };
         test.refuses("a page does not tell other sites its address", allowed.contains(&policy), &page);
         let opener = page.header("cross-origin-opener-policy") == Some("same-origin");

@@ -136,9 +136,10 @@ impl Tour {
         }
         self.wrong(&mut self.client(), &app.role("VERIFY")?.field("token", lost), "")?;
         let verify = app.role("VERIFY")?.field("token", token);
-        let verify = match verify.role().fields.contains_key("password") {
-            true => verify.field("password", self.person.password.as_str()),
-            false => verify,
+        let verify = if verify.role().fields.contains_key("password") {
+            verify.field("password", self.person.password.as_str())
+        } else {
+            verify
         };
         self.right(&mut self.client(), &verify, "verify")?;
         Ok(())

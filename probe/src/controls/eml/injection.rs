@@ -27,7 +27,9 @@ pub(super) fn one_recipient(test: &mut Test<'_>) -> Outcome {
     }
     silence::after_mails(&app)?;
     let mails = app.mail_channel()?.all();
-    tried.iter().for_each(|one| judge(test, one, &mails));
+    for one in &tried {
+        judge(test, one, &mails);
+    }
     Ok(())
 }
 

@@ -135,7 +135,9 @@ fn information(tokens: &[String]) -> f64 {
     let count = f64::from(u32::try_from(tokens.len()).unwrap_or(u32::MAX));
     let at = |place: usize| {
         let mut seen = BTreeMap::<u8, u32>::new();
-        tokens.iter().for_each(|token| *seen.entry(token.as_bytes()[place]).or_default() += 1);
+        for token in tokens {
+            *seen.entry(token.as_bytes()[place]).or_default() += 1;
+        }
         seen.into_values().map(|times| f64::from(times) / count).map(|share| -share * share.log2()).sum::<f64>()
     };
     (0..length).map(at).sum()

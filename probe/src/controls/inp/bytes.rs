@@ -156,16 +156,16 @@ fn raw(client: &Client, person: &Person, encoding: Option<Encoding>, bytes: &[u8
 fn encodings(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
     let (person, client) = (app.person()?, app.client());
     let right = client.guarded(&filled(app.role("LOGIN")?, &person))?;
-    let text = String::from_utf8_lossy(&right.body).into_owned();
-    let wide = |order: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(order).collect::<Vec<u8>>();
+    let body = String::from_utf8_lossy(&right.body).into_owned();
+    let wide = |order: fn(u16) -> [u8; 2]| body.encode_utf16().flat_map(order).collect::<Vec<u8>>();
     let kind =
         if app.contract.encoding == Encoding::Json { "application/json" } else { "application/x-www-form-urlencoded" };
     let typed = |charset: &str| format!("{kind}; charset={charset}");
     let requests = [
         ("UTF-16", right.clone().with("Content-Type", typed("utf-16")).body(wide(u16::to_le_bytes))),
         ("UTF-16 that is told to be UTF-8", right.clone().body(wide(u16::to_be_bytes))),
-        ("UTF-7", right.clone().with("Content-Type", typed("utf-7")).body(text.replace('@', "+AEA-"))),
-        ("a stray byte", right.clone().body([text.as_bytes(), b"\xff"].concat())),
+        ("UTF-7", right.clone().with("Content-Type", typed("utf-7")).body(body.replace('@', "+AEA-"))),
+        ("a stray byte", right.clone().body([body.as_bytes(), b"\xff"].concat())),
     ];
     for (which, request) in requests {
         let answer = app.client().send(&request)?;

@@ -40,10 +40,10 @@ pub(super) fn encoded_for_its_place(test: &mut Test<'_>) -> Outcome {
 
 /// Nothing of a payload became a tag, and no template has counted.
 fn stays_text(test: &mut Test<'_>, answer: &Answer) {
-    let text = answer.text();
-    test.refuses("no answer evaluates what users write", !text.contains(PRODUCT), answer);
+    let body = answer.text();
+    test.refuses("no answer evaluates what users write", !body.contains(PRODUCT), answer);
     let is_html = answer.header("content-type").is_none_or(|kind| kind.contains("html") || kind.contains("xml"));
-    test.refuses("what users write becomes no tag", !is_html || !has_tag(&text), answer);
+    test.refuses("what users write becomes no tag", !is_html || !has_tag(&body), answer);
     // Without a type browsers guess, and find tags in anything.
     let has_type = answer.body.is_empty() || answer.header("content-type").is_some();
     test.refuses("an answer says of what type it is", has_type, answer);

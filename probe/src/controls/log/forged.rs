@@ -55,6 +55,9 @@ pub(super) fn no_forged_lines(test: &mut Test<'_>) -> Outcome {
     }
     let made = said.lines().filter_map(|line| reader.event(line)).find(|event| event.name == forged);
     test.refuses("nobody forges an event", made.is_none(), made.map(|event| event.line).unwrap_or_default());
+    let fields = [format!("\" event=\"{forged}"), format!("\"event\":\"{forged}")];
+    let made = said.lines().find(|line| fields.iter().any(|field| line.contains(field)));
+    test.refuses("nobody forges a field of an event", made.is_none(), made.unwrap_or_default());
     let raw = said.lines().find(|line| line.contains(|c: char| (c.is_control() && c != '\t') || c == '\u{2028}'));
     test.refuses("no control character is in the log as it was sent", raw.is_none(), raw.unwrap_or_default());
     let long = said.lines().find(|line| line.contains(&"A".repeat(LONGEST + 1)));

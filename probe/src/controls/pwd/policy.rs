@@ -72,15 +72,15 @@ pub(super) fn longest(test: &mut Test<'_>) -> Outcome {
 }
 
 fn every_byte_counts(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
-    let text = random::letters(100);
+    let password = random::letters(100);
     let others = [
-        ("without all after its 72nd byte", text[..72].to_owned()),
-        ("without its last character", text[..99].to_owned()),
-        ("with a character more", format!("{text}x")),
-        ("with another last character", format!("{}-", &text[..99])),
-        ("with another end after its 72nd byte", format!("{}{}", &text[..72], random::letters(28))),
+        ("without all after its 72nd byte", password[..72].to_owned()),
+        ("without its last character", password[..99].to_owned()),
+        ("with a character more", format!("{password}x")),
+        ("with another last character", format!("{}-", &password[..99])),
+        ("with another end after its 72nd byte", format!("{}{}", &password[..72], random::letters(28))),
     ];
-    differs_late(test, app, &text, &others)?;
+    differs_late(test, app, &password, &others)?;
     // One character on both sides of the 72nd byte, and one that differs from it in its last byte alone.
     let (start, end) = (random::letters(70), random::letters(26));
     let others = [
@@ -93,10 +93,10 @@ fn every_byte_counts(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
 
 fn differs_late(test: &mut Test<'_>, app: &Arc<App>, password: &str, others: &[(&str, String)]) -> Outcome {
     let person = with_password(password);
-    let taken = app.client().register(&person)?;
-    if !taken.succeeded() {
+    let answer = app.client().register(&person)?;
+    if !answer.succeeded() {
         // Said above: it is too long for this application.
-        test.refuses("a password of 100 characters is taken", false, &taken);
+        test.refuses("a password of 100 characters is taken", false, &answer);
         return Ok(());
     }
     let token = app.token("REGISTER", &person.email, 1)?;
@@ -185,9 +185,9 @@ fn bundled(test: &Test<'_>) -> Outcome<Vec<String>> {
     let file = test.lab.contract.files.get("common_passwords").ok_or_else(missing)?;
     test.needs_start()?;
     let path = test.lab.folder()?.join(file);
-    let text = std::fs::read_to_string(&path)
+    let list = std::fs::read_to_string(&path)
         .map_err(|error| Stop::Missing(format!("the contract names `{}`: {error}", path.display())))?;
-    let mut lines: Vec<String> = text.lines().filter(|line| !line.starts_with('#')).map(ToOwned::to_owned).collect();
+    let mut lines: Vec<String> = list.lines().filter(|line| !line.starts_with('#')).map(ToOwned::to_owned).collect();
     lines.retain(|line| line.chars().count() >= 15);
     lines.sort();
     lines.dedup();

@@ -100,8 +100,8 @@ fn in_no_other_form(test: &mut Test<'_>, dump: &[(String, String, String)], pass
         ("SHA-256", Sha256::digest(bytes).to_vec()),
         ("SHA-512", Sha512::digest(bytes).to_vec()),
     ];
-    let text = [("as it is", bytes.to_vec())];
-    for (name, bytes) in text.into_iter().chain(digests) {
+    let plain = [("as it is", bytes.to_vec())];
+    for (name, bytes) in plain.into_iter().chain(digests) {
         let mut forms = vec![hex(&bytes), STANDARD_NO_PAD.encode(&bytes), URL_SAFE_NO_PAD.encode(&bytes)];
         forms.extend(String::from_utf8(bytes).ok());
         let holds = |value: &str| {

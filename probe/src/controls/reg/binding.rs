@@ -90,8 +90,8 @@ fn registered_with(test: &mut Test<'_>, app: &Arc<App>, extras: &Map<String, Val
     let row = row_of(app, &person.email)?;
     let plain = Person::new();
     app.registered(&plain)?;
-    let taken = taken(&row, &row_of(app, &plain.email)?, extras);
-    test.refuses("no field of REGISTER goes into the account", taken.is_empty(), format!("{taken:?}"));
+    let bound = taken(&row, &row_of(app, &plain.email)?, extras);
+    test.refuses("no field of REGISTER goes into the account", bound.is_empty(), format!("{bound:?}"));
     let token = app.token("REGISTER", &person.email, 1)?;
     let verified = browser.verify(&token, &person.password)?;
     test.refuses("an account registered with more fields can be confirmed", verified.succeeded(), &verified);

@@ -97,20 +97,20 @@ fn notice(test: &mut Test<'_>, app: &Arc<App>, event: &Event) -> Outcome<Option<
         format!("{} mails\n{seen}", came.len()),
     );
     let [mail] = came else { return Ok(None) };
-    let text = format!("{}\n{}\n{}", mail.subject, mail.text, mail.html);
-    let when = is_told(r"\d{1,2}:\d{2}", &text) && is_told(r"(?i)\b(utc|gmt)\b|\dZ\b|[+]00:?00", &text);
-    test.refuses(&format!("the notice of {} tells when, in UTC", event.what), when, text.as_str());
-    let source = text.contains(&event.source);
+    let whole = format!("{}\n{}\n{}", mail.subject, mail.text, mail.html);
+    let when = is_told(r"\d{1,2}:\d{2}", &whole) && is_told(r"(?i)\b(utc|gmt)\b|\dZ\b|[+]00:?00", &whole);
+    test.refuses(&format!("the notice of {} tells when, in UTC", event.what), when, whole.as_str());
+    let source = whole.contains(&event.source);
     test.refuses(
         &format!("the notice of {} tells from where", event.what),
         source,
-        format!("{}\n{text}", event.source),
+        format!("{}\n{whole}", event.source),
     );
     let all = mail.all();
     let secret = event.secrets.iter().find(|secret| all.contains(secret.as_str()));
     test.refuses(&format!("the notice of {} holds no secret", event.what), secret.is_none(), all.as_str());
-    let link = is_told(r"://\S*[?&#/][^\s?&#/]*=?[A-Za-z0-9_-]{22,}", &text);
-    test.refuses(&format!("the notice of {} holds no link with a token", event.what), !link, text.as_str());
+    let link = is_told(r"://\S*[?&#/][^\s?&#/]*=?[A-Za-z0-9_-]{22,}", &whole);
+    test.refuses(&format!("the notice of {} holds no link with a token", event.what), !link, whole.as_str());
     Ok(Some(constant(mail)))
 }
 

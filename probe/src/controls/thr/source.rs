@@ -17,17 +17,13 @@ pub(super) fn spraying(test: &mut Test<'_>) -> Outcome {
     let app = test.app()?;
     let people = (0..6).map(|_| app.person()).collect::<Outcome<Vec<_>>>()?;
     let mut sprayer = app.client();
-    let sprayed = attempts(40, |number| {
+    let made = attempts(40, |number| {
         let known = people.get(number / 2).filter(|_| number % 2 == 0);
         guess(&mut sprayer, &known.map_or_else(people::email, |person| person.email.clone()))
     })?;
-    let in_time = sprayed.tripped.is_some_and(|number| (2..=31).contains(&number));
-    test.refuses("one source cannot guess on more than thirty accounts in a minute", in_time, sprayed.seen());
-    test.refuses(
-        "a few failures do not close a source",
-        sprayed.tripped.is_none_or(|number| number > 10),
-        sprayed.seen(),
-    );
+    let in_time = made.tripped.is_some_and(|number| (2..=31).contains(&number));
+    test.refuses("one source cannot guess on more than thirty accounts in a minute", in_time, made.seen());
+    test.refuses("a few failures do not close a source", made.tripped.is_none_or(|number| number > 10), made.seen());
     let elsewhere = app.client().login(&people[5].email, &people[5].password)?;
     test.refuses("another source is served meanwhile", elsewhere.succeeded(), &elsewhere);
     each_limit(test)

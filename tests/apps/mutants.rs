@@ -1,0 +1,125 @@
+//! Mutants: an app with one protection taken out is noticed by the attack of that protection's own control.
+//!
+//! `MUTANTS=all` tries all of them and writes the table anew; `MUTANTS=SES-08.m1,PWD` some; without it, a share is tried that
+//! changes with every commit. `tools/mutants` is the command for people.
+
+mod table;
+mod trial;
+mod weave;
+
+use std::{collections::BTreeMap, env, path::PathBuf, process::Command};
+
+use crate::{
+    builds,
+    common::{
+        Project, empty,
+        mutants::{Answers, Mutant, Mutants, of},
+        options::is_default,
+    },
+    run, turn,
+};
+use trial::Seen;
+
+const STACK: &str = "axum";
+
+/// One commit tries one mutant of so many.
+const SHARES: usize = 16;
+
+/// The app with these answers, and the others as they are by default.
+fn rendered(answers: &Answers) -> (Project, PathBuf) {
+    let project = empty("mutants");
+    let flags = answers.iter().flat_map(|(option, value)| [format!("--{option}"), value.clone()]);
+    let flags: Vec<String> = flags.collect();
+    let mut args = vec!["new", "app", "--stack", STACK, "--yes", "--no-check"];
+    args.extend(flags.iter().map(String::as_str));
+    run(&project.dir, &args).exits(0);
+    let dir = project.dir.join("app");
+    (project, dir)
+}
+
+/// The mutants that live in the same app, by the answers that are not its defaults.
+fn groups<'a>(mutants: &[&'a Mutant]) -> BTreeMap<Answers, Vec<&'a Mutant>> {
+    let is_default = is_default();
+    let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for mutant in mutants {
+        let mut answers = mutant.answers.clone();
+        answers.retain(|option, value| !is_default(option, value));
+        groups.entry(answers).or_default().push(*mutant);
+    }
+    groups
+}
+
+/// Those of a group that share a build, and those that have one each.
+fn parted<'a>(group: &[&'a Mutant]) -> (Vec<&'a Mutant>, Vec<&'a Mutant>) {
+    group.iter().partition(|mutant| mutant.expression)
+}
+
+/// Whether `name` is the mutant's id, its control, or its group.
+fn is_named(mutant: &Mutant, name: &str) -> bool {
+    let rest = mutant.id.strip_prefix(name);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '@', '-']))
+}
+
+fn named<'a>(mutants: &'a Mutants, names: &str) -> Vec<&'a Mutant> {
+    let mut chosen = vec![];
+    for name in names.split(',') {
+        let before = chosen.len();
+        chosen.extend(mutants.all.iter().filter(|mutant| is_named(mutant, name)));
+        assert!(chosen.len() > before, "there is no mutant `{name}`");
+    }
+    chosen
+}
+
+/// The commit's share. What has no commit, such as an archive, has the first one.
+fn share(mutants: &Mutants) -> Vec<&Mutant> {
+    let tree = Command::new("git").args(["rev-parse", "HEAD^{tree}"]).output().unwrap().stdout;
+    let digits = String::from_utf8(tree).unwrap();
+    let turn = digits.get(..4).map_or(0, |digits| usize::from_str_radix(digits, 16).unwrap());
+    mutants.all.iter().skip(turn % SHARES).step_by(SHARES).collect()
+}
+
+#[test]
+fn mutants_are_noticed() {
+    let _turn = turn();
+    let mutants = of(STACK);
+    let wanted = env::var("MUTANTS").ok();
+    let chosen = match wanted.as_deref() {
+        None => share(&mutants),
+        Some("all") => mutants.all.iter().collect(),
+        Some(names) => named(&mutants, names),
+    };
+    let mut found = BTreeMap::new();
+    for (answers, group) in groups(&chosen) {
+        found.extend(trial::tried(&mutants.weave, &answers, &group));
+    }
+    if wanted.as_deref() == Some("all") {
+        table::write(&mutants, &found);
+    }
+    let unnoticed = chosen.iter().filter(|mutant| !matches!(found[mutant.id.as_str()], Seen::Noticed(_)));
+    let unnoticed: Vec<String> =
+        unnoticed.map(|mutant| format!("{}: {}", mutant.id, found[mutant.id.as_str()])).collect();
+    assert!(unnoticed.is_empty(), "{} of {}\n{}", unnoticed.len(), chosen.len(), unnoticed.join("\n"));
+}
+
+#[test]
+fn mutants_compile() {
+    let _turn = turn();
+    let mutants = of(STACK);
+    for (answers, group) in groups(&mutants.all.iter().collect::<Vec<_>>()) {
+        let (together, alone) = parted(&group);
+        let (_project, dir) = rendered(&answers);
+        weave::weave(&mutants.weave, &together, &dir);
+        check(&dir);
+        let (_project, dir) = rendered(&answers);
+        for mutant in alone {
+            println!("{}", mutant.id);
+            trial::with(mutant, &dir, || check(&dir));
+        }
+    }
+}
+
+fn check(dir: &std::path::Path) {
+    let mut cargo = Command::new("cargo");
+    let target = builds().join("authwright");
+    crate::common::must(cargo.current_dir(dir).args(["check", "--quiet"]).env("CARGO_TARGET_DIR", target));
+}

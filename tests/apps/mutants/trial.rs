@@ -1,0 +1,132 @@
+//! One mutant under attack.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt, fs,
+    path::Path,
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+
+use super::{parted, rendered, weave};
+use crate::{
+    builds,
+    common::mutants::{Answers, Mutant, Weave},
+};
+
+/// What its own control made of a mutant.
+pub enum Seen {
+    /// What turned out not to be so: negative assertions only.
+    Noticed(BTreeSet<String>),
+    Missed(String),
+    /// The app did not work any more, or nobody looked: that shows nothing.
+    Broken(String),
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Noticed(by) => write!(f, "noticed: {}", by.iter().cloned().collect::<Vec<_>>().join("; ")),
+            Self::Missed(result) => write!(f, "not noticed: {result}"),
+            Self::Broken(why) => write!(f, "broken: {why}"),
+        }
+    }
+}
+
+/// Mutants of one app. Those in expressions share a build, in which a variable switches one on; with none on, their controls
+/// must pass. The others are built one by one.
+pub fn tried<'a>(rules: &Weave, answers: &Answers, group: &[&'a Mutant]) -> BTreeMap<&'a str, Seen> {
+    let (together, alone) = parted(group);
+    let (_project, woven) = rendered(answers);
+    weave::weave(rules, &together, &woven);
+    let hindrances = hindrances(&woven, group);
+    let seen = |mutant: &'a Mutant, attacked: &dyn Fn() -> Seen| {
+        let hindered = hindrances.get(mutant.control()).map(|why| Seen::Broken(why.clone()));
+        let seen = hindered.unwrap_or_else(attacked);
+        println!("{}: {seen}", mutant.id);
+        (mutant.id.as_str(), seen)
+    };
+    let together = together.into_iter().map(|mutant| seen(mutant, &|| switched_on(rules, &woven, mutant)));
+    let (_project, plain) = rendered(answers);
+    let alone = alone.into_iter().map(|mutant| seen(mutant, &|| built(&plain, mutant)));
+    together.chain(alone).collect()
+}
+
+/// Why a control's word would mean nothing: it does not pass the app without mutants.
+fn hindrances<'a>(dir: &Path, group: &[&'a Mutant]) -> BTreeMap<&'a str, String> {
+    let controls: BTreeSet<&str> = group.iter().map(|mutant| mutant.control()).collect();
+    let controls: Vec<&str> = controls.into_iter().collect();
+    let output = probe(&mut Command::new("timeout"), dir, &controls.join(","), &[]);
+    let hindrance = |control: &&'a str| Some((*control, hindrance(&output, control)?));
+    controls.iter().filter_map(hindrance).collect()
+}
+
+fn hindrance(output: &Output, control: &str) -> Option<String> {
+    let why = match said(output, control) {
+        Ok(found) if found["result"] == "pass" => return None,
+        Ok(found) => format!("{}: {}", found["result"], found["reason"]),
+        Err(why) => why,
+    };
+    Some(format!("the app without mutants does not pass: {why}"))
+}
+
+fn switched_on(rules: &Weave, dir: &Path, mutant: &Mutant) -> Seen {
+    let mut command = Command::new("timeout");
+    command.env(&rules.variable, &mutant.id);
+    judged(&probe(&mut command, dir, mutant.control(), &["--no-build"]), mutant.control())
+}
+
+fn built(dir: &Path, mutant: &Mutant) -> Seen {
+    let probe = || probe(&mut Command::new("timeout"), dir, mutant.control(), &[]);
+    judged(&with(mutant, dir, probe), mutant.control())
+}
+
+/// Does something while the mutant is in the app.
+pub fn with<T>(mutant: &Mutant, dir: &Path, work: impl FnOnce() -> T) -> T {
+    let files = mutant.edit.iter().map(|edit| dir.join(&edit.file));
+    let before: BTreeMap<_, _> = files.map(|path| (path.clone(), fs::read(path).unwrap())).collect();
+    mutant.apply(dir);
+    let done = work();
+    for (path, bytes) in before {
+        fs::write(path, bytes).unwrap();
+    }
+    done
+}
+
+fn probe(command: &mut Command, dir: &Path, controls: &str, more: &[&str]) -> Output {
+    command.args(["--kill-after=20", "1200", env!("CARGO_BIN_EXE_authwright"), "probe", "--json", "--only", controls]);
+    command.args(more).current_dir(dir).env("CARGO_TARGET_DIR", builds().join("authwright")).output().unwrap()
+}
+
+/// What the probe says of one control, or why it says nothing.
+fn said(output: &Output, control: &str) -> Result<Value, String> {
+    let out: Result<Value, _> = serde_json::from_slice(&output.stdout);
+    let controls = out.ok().and_then(|out| out["controls"].as_array().cloned());
+    let found = controls.and_then(|all| all.into_iter().find(|one| one["id"] == control));
+    found.ok_or_else(|| {
+        let words = [&*output.stderr, &*output.stdout].concat();
+        let words = String::from_utf8_lossy(&words).into_owned();
+        format!(
+            "{}: {}",
+            output.status,
+            words.lines().skip(words.lines().count().saturating_sub(20)).collect::<Vec<_>>().join("\n")
+        )
+    })
+}
+
+fn judged(output: &Output, control: &str) -> Seen {
+    let found = match said(output, control) {
+        Ok(found) => found,
+        Err(why) => return Seen::Broken(why),
+    };
+    let evidence = found["evidence"].as_array().into_iter().flatten();
+    let negative = evidence.filter(|one| one["kind"] == "negative");
+    let by: BTreeSet<String> = negative.filter_map(|one| Some(one["what"].as_str()?.to_owned())).collect();
+    let result = format!("{}: {}", found["result"], found["reason"]);
+    match found["result"].as_str() {
+        Some("fail") if !by.is_empty() => Seen::Noticed(by),
+        Some("fail" | "not-run") => Seen::Broken(result),
+        _ => Seen::Missed(result),
+    }
+}
