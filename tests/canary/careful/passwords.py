@@ -69,7 +69,7 @@ def check(phrase, settings, mail):
 
 
 def is_breached(phrase, service):
-    """By the first digits of a hash, which tell nothing of the password. `None` if the service does not answer in time."""
+    """By the first digits of a hash, which tell nothing of the password. `None` without an answer in time."""
     digits = hashlib.sha1(phrase.encode()).hexdigest().upper()
     request = urllib.request.Request(f"{service}/range/{digits[:5]}", headers={"Add-Padding": "true"})
     try:

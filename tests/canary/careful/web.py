@@ -133,8 +133,8 @@ def unrepeated(pairs):
 
 
 class Csrf:
-    """A token bound to the session's cookie, or to one that marks the browser as long as there is none. It is a keyed hash
-    of that: nobody else can make one, and it needs no database."""
+    """A token bound to the session's cookie, or to one that marks the browser as long as there is none. It is a keyed
+    hash of that: nobody else can make one, and it needs no database."""
 
     def __init__(self, settings):
         self.settings = settings
