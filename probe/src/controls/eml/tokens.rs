@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use base64::{
@@ -42,7 +42,7 @@ pub(super) fn random_and_hashed(test: &mut Test<'_>) -> Outcome {
         if start > 0 {
             app.restart(test.lab)?;
         }
-        let people = registered(&app)?;
+        let people = registered(test, &app)?;
         for (person, token) in &people {
             kinds.entry("REGISTER").or_default().push(token.clone());
             addresses.push(person.email.clone());
@@ -50,8 +50,8 @@ pub(super) fn random_and_hashed(test: &mut Test<'_>) -> Outcome {
         if start == 0 {
             forgetful = confirmed(&app, people)?;
         }
-        kinds.entry("FORGOT").or_default().extend(resets(&app, &forgetful, (start + 1) * RESETS)?);
-        kinds.entry("EMAIL_CHANGE").or_default().extend(changes(&app, &member)?);
+        kinds.entry("FORGOT").or_default().extend(resets(test, &app, &forgetful)?);
+        kinds.entry("EMAIL_CHANGE").or_default().extend(changes(test, &app, &member)?);
     }
     for (role, tokens) in &kinds {
         are_random(test, role, tokens, &addresses);
@@ -59,8 +59,8 @@ pub(super) fn random_and_hashed(test: &mut Test<'_>) -> Outcome {
     are_hashed(test, &app, &kinds, &forgetful[0])
 }
 
-/// Several at a time: each costs the application a slow hash.
-fn registered(app: &Arc<App>) -> Outcome<Vec<(Person, String)>> {
+/// Several at a time: each costs the application a slow hash, and what is made of the time is then made twice.
+fn registered(test: &mut Test<'_>, app: &Arc<App>) -> Outcome<Vec<(Person, String)>> {
     let done = Mutex::new(vec![]);
     thread::scope(|scope| {
         let work = || {
@@ -72,7 +72,22 @@ fn registered(app: &Arc<App>) -> Outcome<Vec<(Person, String)>> {
         };
         (0..4).for_each(|_| _ = scope.spawn(work));
     });
-    done.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().collect()
+    let mut people = vec![];
+    for result in done.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        match result {
+            Ok(one) => people.push(one),
+            Err(Stop::Positive(what, seen)) => {
+                test.refuses(
+                    "accounts that are registered at once do not share a token",
+                    false,
+                    format!("{what}\n{seen}"),
+                );
+            }
+            Err(other) => return Err(other),
+        }
+    }
+    test.works("REGISTER mails tokens", !people.is_empty(), format!("none of {ACCOUNTS} accounts got one"))?;
+    Ok(people)
 }
 
 fn confirmed(app: &Arc<App>, people: Vec<(Person, String)>) -> Outcome<Vec<Person>> {
@@ -86,29 +101,49 @@ fn confirmed(app: &Arc<App>, people: Vec<(Person, String)>) -> Outcome<Vec<Perso
     people.into_iter().map(confirm).collect()
 }
 
-/// The reset tokens of this start; with those of the starts before, so many have been mailed to each.
-fn resets(app: &Arc<App>, people: &[Person], so_many: usize) -> Outcome<Vec<String>> {
-    for person in people {
-        for _ in 0..RESETS {
-            app.client().forgot(&person.email)?;
-        }
-    }
+/// The tokens of the role that came to these addresses. Asked for in a row, each request has a token of its own.
+fn collected(test: &mut Test<'_>, app: &App, role: &str, addresses: &[&str], each: usize) -> Outcome<Vec<String>> {
+    let deadline = Instant::now() + MAIL;
     let mut all = vec![];
-    for person in people {
-        app.token("FORGOT", &person.email, so_many)?;
-        let tokens = app.tokens("FORGOT", &person.email, so_many, MAIL)?;
-        all.extend(tokens.into_iter().skip(so_many - RESETS));
+    for address in addresses {
+        let left = deadline.saturating_duration_since(Instant::now());
+        all.extend(app.tokens(role, address, each, left)?);
     }
+    let asked = addresses.len() * each;
+    let seen = format!("{} tokens came for {asked} requests", all.len());
+    test.works(&format!("{role} mails tokens"), !all.is_empty(), seen.as_str())?;
+    test.refuses(&format!("requests of {role} in a row do not share a token"), all.len() >= asked, seen);
     Ok(all)
 }
 
-fn changes(app: &Arc<App>, member: &Client) -> Outcome<Vec<String>> {
+/// The tokens of this start.
+fn resets(test: &mut Test<'_>, app: &Arc<App>, people: &[Person]) -> Outcome<Vec<String>> {
+    let addresses: Vec<&str> = people.iter().map(|person| person.email.as_str()).collect();
+    let mut before = BTreeSet::new();
+    for address in &addresses {
+        before.extend(app.tokens("FORGOT", address, 0, Duration::ZERO)?);
+    }
+    for address in &addresses {
+        for _ in 0..RESETS {
+            app.client().forgot(address)?;
+        }
+    }
+    let each = before.len() / addresses.len().max(1) + RESETS;
+    let mut all = collected(test, app, "FORGOT", &addresses, each)?;
+    // A token that comes again after a restart is a token of this start too.
+    let mut known = before;
+    all.retain(|token| !known.remove(token));
+    Ok(all)
+}
+
+fn changes(test: &mut Test<'_>, app: &Arc<App>, member: &Client) -> Outcome<Vec<String>> {
     let targets: Vec<String> = (0..CHANGES).map(|_| people::email()).collect();
     for target in &targets {
         let call = app.role("EMAIL_CHANGE")?.field("email", target.as_str());
         member.elsewhere().call(&call)?;
     }
-    targets.iter().map(|target| app.token("EMAIL_CHANGE", target, 1)).collect()
+    let targets: Vec<&str> = targets.iter().map(String::as_str).collect();
+    collected(test, app, "EMAIL_CHANGE", &targets, 1)
 }
 
 fn are_random(test: &mut Test<'_>, role: &str, tokens: &[String], addresses: &[String]) {
