@@ -1,5 +1,5 @@
 //! Every attack, without the smoke story before it, against servers that give the same answer to everything: none passes.
-#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a test makes a folder; a failure is a panic")]
+#![expect(clippy::unwrap_used, reason = "a test makes a folder; a failure is a panic")]
 
 use std::{
     fs,
@@ -73,7 +73,7 @@ fn nothing_passes(status: u16) {
         .collect();
     assert!(passing.is_empty(), "{status} to everything passes {passing:?}");
     assert!(report.count(Verdict::Fail) > 0);
-    assert!(started.elapsed() < Duration::from_secs(180), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_mins(3), "{:?}", started.elapsed());
 }
 
 #[test]

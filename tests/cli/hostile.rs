@@ -134,7 +134,7 @@ fn one_that_dies_half_way_is_quoted_and_the_rest_is_not_run() {
     let (roles, rest) = text.split_once("[start]\n").unwrap();
     let settings = rest.split_once("[start.environment]").unwrap().1;
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/hostile.py");
-    let done = probed("dying", Duration::from_secs(120), |marker| {
+    let done = probed("dying", Duration::from_mins(2), |marker| {
         format!("{roles}{}[start.environment]{settings}", start(&script, "dying", marker))
     });
     let report = done.json();
