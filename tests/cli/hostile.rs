@@ -14,16 +14,15 @@ const ROLES: [(&str, &str); 5] =
 
 fn contract(how: &str, marker: &str) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/hostile.py");
-    let mut text = "schema = 1\nmodules = [\"password\"]\nencoding = \"json\"\n[cookies]\nsession = \"sid\"\n\
-                    [csrf]\nsource = \"origin\"\n"
-        .to_owned();
-    for (role, method) in ROLES {
-        text += &format!(
+    let head = "schema = 1\nmodules = [\"password\"]\nencoding = \"json\"\n[cookies]\nsession = \"sid\"\n\
+                [csrf]\nsource = \"origin\"\n";
+    let role = |(role, method): (&str, &str)| {
+        format!(
             "[roles.{role}]\nmethod = \"{method}\"\npath = \"/{role}\"\nsuccess = {{ status = 200 }}\n\
              mail = {{ to = \"email\", token = \"token=(.+)\" }}\n"
-        );
-    }
-    text + &start(&script, how, marker)
+        )
+    };
+    head.to_owned() + &ROLES.map(role).concat() + &start(&script, how, marker)
 }
 
 fn start(script: &Path, how: &str, marker: &str) -> String {
