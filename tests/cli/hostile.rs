@@ -14,16 +14,15 @@ const ROLES: [(&str, &str); 5] =
 
 fn contract(how: &str, marker: &str) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/hostile.py");
-    let mut text = "schema = 1\nmodules = [\"password\"]\nencoding = \"json\"\n[cookies]\nsession = \"sid\"\n\
-                    [csrf]\nsource = \"origin\"\n"
-        .to_owned();
-    for (role, method) in ROLES {
-        text += &format!(
+    let head = "schema = 1\nmodules = [\"password\"]\nencoding = \"json\"\n[cookies]\nsession = \"sid\"\n\
+                [csrf]\nsource = \"origin\"\n";
+    let role = |(role, method): (&str, &str)| {
+        format!(
             "[roles.{role}]\nmethod = \"{method}\"\npath = \"/{role}\"\nsuccess = {{ status = 200 }}\n\
              mail = {{ to = \"email\", token = \"token=(.+)\" }}\n"
-        );
-    }
-    text + &start(&script, how, marker)
+        )
+    };
+    head.to_owned() + &ROLES.map(role).concat() + &start(&script, how, marker)
 }
 
 fn start(script: &Path, how: &str, marker: &str) -> String {
@@ -134,7 +133,7 @@ fn one_that_dies_half_way_is_quoted_and_the_rest_is_not_run() {
     let (roles, rest) = text.split_once("[start]\n").unwrap();
     let settings = rest.split_once("[start.environment]").unwrap().1;
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/hostile.py");
-    let done = probed("dying", Duration::from_secs(120), |marker| {
+    let done = probed("dying", Duration::from_mins(2), |marker| {
         format!("{roles}{}[start.environment]{settings}", start(&script, "dying", marker))
     });
     let report = done.json();
