@@ -5,8 +5,11 @@ use std::{
     fmt, fs,
     path::Path,
     process::{Command, Output},
+    sync::Mutex,
+    thread,
 };
 
+use authwright_probe::catalogue;
 use serde_json::Value;
 
 use super::{parted, rendered, weave};
@@ -41,23 +44,52 @@ pub fn tried<'a>(rules: &Weave, answers: &Answers, group: &[&'a Mutant]) -> BTre
     let (_project, woven) = rendered(answers);
     weave::weave(rules, &together, &woven);
     let hindrances = hindrances(&woven, group);
-    let seen = |mutant: &'a Mutant, attacked: &dyn Fn() -> Seen| {
+    let seen = |mutant: &'a Mutant, attacked: &dyn Fn() -> Seen| -> (&'a str, Seen) {
         let hindered = hindrances.get(mutant.control()).map(|why| Seen::Broken(why.clone()));
         let seen = hindered.unwrap_or_else(attacked);
         println!("{}: {seen}", mutant.id);
         (mutant.id.as_str(), seen)
     };
-    let together = together.into_iter().map(|mutant| seen(mutant, &|| switched_on(rules, &woven, mutant)));
+    let switched = |mutant: &'a Mutant| seen(mutant, &|| switched_on(rules, &woven, mutant));
+    let (quiet, any): (Vec<_>, Vec<_>) = together.into_iter().partition(|mutant| needs_quiet(mutant.control()));
+    let mut found = at_a_time(any, &switched);
+    found.extend(quiet.into_iter().map(switched));
     let (_project, plain) = rendered(answers);
-    let alone = alone.into_iter().map(|mutant| seen(mutant, &|| built(&plain, mutant)));
-    together.chain(alone).collect()
+    found.extend(alone.into_iter().map(|mutant| seen(mutant, &|| built(&plain, mutant))));
+    found
+}
+
+/// Whether the control compares times or counts on many requests at one moment: then nothing else runs beside it.
+fn needs_quiet(control: &str) -> bool {
+    let all = catalogue::all().unwrap();
+    let channel = all.iter().find(|one| one.id == control).map(|one| &one.channel);
+    channel.is_some_and(|channel| channel.iter().any(|one| one == "time" || one == "race"))
+}
+
+/// An attack waits more than it works.
+const AT_A_TIME: usize = 3;
+
+fn at_a_time<'a>(
+    mutants: Vec<&'a Mutant>,
+    attacked: &(dyn Fn(&'a Mutant) -> (&'a str, Seen) + Sync),
+) -> BTreeMap<&'a str, Seen> {
+    let queue = Mutex::new(mutants.into_iter());
+    let found = Mutex::new(BTreeMap::new());
+    let work = || {
+        while let Some(mutant) = { queue.lock().unwrap().next() } {
+            let (id, seen) = attacked(mutant);
+            found.lock().unwrap().insert(id, seen);
+        }
+    };
+    thread::scope(|scope| (0..AT_A_TIME).for_each(|_| _ = scope.spawn(work)));
+    found.into_inner().unwrap()
 }
 
 /// Why a control's word would mean nothing: it does not pass the app without mutants.
 fn hindrances<'a>(dir: &Path, group: &[&'a Mutant]) -> BTreeMap<&'a str, String> {
     let controls: BTreeSet<&str> = group.iter().map(|mutant| mutant.control()).collect();
     let controls: Vec<&str> = controls.into_iter().collect();
-    let output = probe(&mut Command::new("timeout"), dir, &controls.join(","), &[]);
+    let output = probe(&mut Command::new("timeout"), dir, &controls.join(","));
     let hindrance = |control: &&'a str| Some((*control, hindrance(&output, control)?));
     controls.iter().filter_map(hindrance).collect()
 }
@@ -74,11 +106,11 @@ fn hindrance(output: &Output, control: &str) -> Option<String> {
 fn switched_on(rules: &Weave, dir: &Path, mutant: &Mutant) -> Seen {
     let mut command = Command::new("timeout");
     command.env(&rules.variable, &mutant.id);
-    judged(&probe(&mut command, dir, mutant.control(), &["--no-build"]), mutant.control())
+    judged(&probe(&mut command, dir, mutant.control()), mutant.control())
 }
 
 fn built(dir: &Path, mutant: &Mutant) -> Seen {
-    let probe = || probe(&mut Command::new("timeout"), dir, mutant.control(), &[]);
+    let probe = || probe(&mut Command::new("timeout"), dir, mutant.control());
     judged(&with(mutant, dir, probe), mutant.control())
 }
 
@@ -94,9 +126,9 @@ pub fn with<T>(mutant: &Mutant, dir: &Path, work: impl FnOnce() -> T) -> T {
     done
 }
 
-fn probe(command: &mut Command, dir: &Path, controls: &str, more: &[&str]) -> Output {
+fn probe(command: &mut Command, dir: &Path, controls: &str) -> Output {
     command.args(["--kill-after=20", "1200", env!("CARGO_BIN_EXE_authwright"), "probe", "--json", "--only", controls]);
-    command.args(more).current_dir(dir).env("CARGO_TARGET_DIR", builds().join("authwright")).output().unwrap()
+    command.current_dir(dir).env("CARGO_TARGET_DIR", builds().join("authwright")).output().unwrap()
 }
 
 /// What the probe says of one control, or why it says nothing.
