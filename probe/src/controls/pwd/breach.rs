@@ -145,7 +145,7 @@ pub(super) fn known_from_breaches(test: &mut Test<'_>) -> Outcome {
     }
     gives_nothing_away(test, &service, &passwords);
     for (mood, which) in [(Mood::Stalls, "hangs"), (Mood::Fails, "fails")] {
-        without_the_service(test, &app, &service, mood, which)?;
+        without_the_service(test, &app, &service, &mood, which)?;
     }
     Ok(())
 }
@@ -167,7 +167,7 @@ fn gives_nothing_away(test: &mut Test<'_>, service: &Service, passwords: &[Strin
     }
 }
 
-fn without_the_service(test: &mut Test<'_>, app: &Arc<App>, service: &Service, mood: Mood, which: &str) -> Outcome {
+fn without_the_service(test: &mut Test<'_>, app: &Arc<App>, service: &Service, mood: &Mood, which: &str) -> Outcome {
     for place in Place::ALL {
         let role = place.role();
         service.be(Mood::Lists(vec![]));

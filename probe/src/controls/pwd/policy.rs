@@ -34,16 +34,16 @@ pub(super) fn shortest(test: &mut Test<'_>) -> Outcome {
             let what = format!("a password that {role} refused does not sign in");
             test.refuses(&what, short.denied(), &short);
         }
-        nothing_changed(test, &app, place, before)?;
+        nothing_changed(test, &app, place, &before)?;
     }
     Ok(())
 }
 
 /// The old password is still right; an address that was refused can still be registered.
-fn nothing_changed(test: &mut Test<'_>, app: &Arc<App>, place: Place, person: Person) -> Outcome {
+fn nothing_changed(test: &mut Test<'_>, app: &Arc<App>, place: Place, person: &Person) -> Outcome {
     let mut answer = app.client().login(&person.email, &person.password)?;
     if matches!(place, Place::Register) {
-        answer = app.client().register(&person)?;
+        answer = app.client().register(person)?;
         if answer.succeeded() {
             let token = app.token("REGISTER", &person.email, 1)?;
             answer = app.client().verify(&token, &person.password)?;
