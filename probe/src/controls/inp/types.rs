@@ -26,11 +26,11 @@ pub(super) fn strict(test: &mut Test<'_>) -> Outcome {
         let names: Vec<String> = call.role().fields.keys().cloned().collect();
         for name in &names {
             for value in others(&rights.of(role, name)?) {
-                let shown = value.as_ref().map_or("nothing".to_owned(), Value::to_string);
+                let kind = kind(value.as_ref());
                 let call = rights.filled(call.clone(), name)?;
                 let call = value.into_iter().fold(call, |call, value| call.field(name, value));
                 let answer = client.elsewhere().call(&call)?;
-                test.refuses(&format!("{role} refuses {shown} as `{name}`"), answer.denied(), &answer);
+                test.refuses(&format!("{role} refuses {kind} as `{name}`"), answer.denied(), &answer);
             }
         }
         bodies(test, &client, &rights.filled(call, "")?)?;
@@ -98,6 +98,18 @@ impl Rights {
     }
 }
 
+fn kind(value: Option<&Value>) -> &'static str {
+    match value {
+        None => "nothing",
+        Some(Value::Null) => "null",
+        Some(Value::Bool(_)) => "a truth value",
+        Some(Value::Number(_)) => "a number",
+        Some(Value::String(_)) => "a text",
+        Some(Value::Array(_)) => "a list",
+        Some(Value::Object(_)) => "an object",
+    }
+}
+
 /// Instead of the right value; `None` is to leave the field out.
 fn others(right: &str) -> Vec<Option<Value>> {
     let mut others = vec![
@@ -130,7 +142,11 @@ fn bodies(test: &mut Test<'_>, client: &Client, call: &Call) -> Outcome {
     for body in bodies {
         let request = client.guarded(call)?.body(body.to_string());
         let answer = client.elsewhere().send(&request)?;
-        test.refuses(&format!("{} refuses a body that is no object: {body}", call.name()), answer.denied(), &answer);
+        test.refuses(
+            &format!("{} refuses a body that is {}", call.name(), kind(Some(&body))),
+            answer.denied(),
+            &answer,
+        );
     }
     Ok(())
 }
