@@ -1,6 +1,8 @@
 //! The generated app under attack: every control that applies is attacked, and none of them fails.
 
-use std::collections::BTreeMap;
+mod renamed;
+
+use std::{collections::BTreeMap, path::Path};
 
 use serde_json::Value;
 
@@ -13,9 +15,14 @@ const RACES: &str = "REG-03,REG-04,THR-06,RAC-01,RAC-02,RAC-05,EML-07,SES-12";
 
 /// What the probe says of a new app with these options; `more` are the probe's.
 fn probed(options: &[&str], more: &[&str]) -> Value {
+    probed_after(options, more, |_| {})
+}
+
+fn probed_after(options: &[&str], more: &[&str], change: impl FnOnce(&Path)) -> Value {
     let _turn = turn();
     let project = empty("probed");
     run(&project.dir, &[&["new", "app", "--stack", "axum", "--yes", "--no-check"], options].concat()).exits(0);
+    change(&project.dir.join("app"));
     let mut command = tool(&project.dir, &[&["probe", "app", "--json"], more].concat());
     let done = crate::common::finished(&command.env("CARGO_TARGET_DIR", builds().join("authwright")).output().unwrap());
     let found = done.json();
@@ -63,9 +70,15 @@ fn all_hold(name: &str, options: &[&str]) -> Value {
     found
 }
 
+fn results(found: &Value) -> BTreeMap<&str, &str> {
+    controls(found).iter().map(|one| (one["id"].as_str().unwrap(), one["result"].as_str().unwrap())).collect()
+}
+
 #[test]
-fn an_api_holds() {
-    all_hold("api, SQLite", &[]);
+fn an_api_holds_by_whatever_names() {
+    let found = all_hold("api, SQLite", &[]);
+    let other = probed_after(&[], &[], renamed::rename);
+    assert_eq!(results(&found), results(&other));
 }
 
 #[test]
