@@ -138,11 +138,12 @@ fn one_that_dies_half_way_is_quoted_and_the_rest_is_not_run() {
     });
     let report = done.json();
     let died = |control: &&serde_json::Value| {
-        let reason = control["reason"].as_str().unwrap();
+        let reason = control["reason"].as_str().unwrap_or_default();
         reason.contains("exit code 3") && reason.contains("out of memory, said the machine")
     };
     let controls = report["controls"].as_array().unwrap();
     assert!(controls.iter().any(|control| died(&control)), "{report}");
-    let rest = controls.iter().filter(|control| control["reason"].as_str().unwrap().contains("gave no answers"));
+    let rest =
+        controls.iter().filter(|control| control["reason"].as_str().unwrap_or_default().contains("gave no answers"));
     assert!(rest.count() > 10, "{report}");
 }
