@@ -10,7 +10,8 @@ use crate::{
     test::{Outcome, Test},
 };
 
-/// Each spelling of an address is refused or the same account everywhere, and what differs for a mail server stays apart.
+/// Each spelling of an address is refused or the same account everywhere, and what differs for a mail server stays
+/// apart.
 pub(super) fn one_form(test: &mut Test<'_>) -> Outcome {
     // Where letters fold by locale, this one folds I to a letter that is not i.
     let turkish = Setup::default().variable("LC_ALL", Some("tr_TR.UTF-8")).variable("LANG", Some("tr_TR.UTF-8"));

@@ -123,8 +123,8 @@ fn digest(password: &str) -> String {
     hex(&Sha1::digest(password.as_bytes())).to_uppercase()
 }
 
-/// New passwords are looked up among breached ones, by the start of a hash alone, and a service that is away does not keep
-/// users from choosing one.
+/// New passwords are looked up among breached ones, by the start of a hash alone, and a service that is away does not
+/// keep users from choosing one.
 pub(super) fn known_from_breaches(test: &mut Test<'_>) -> Outcome {
     let service = Service::start().map_err(|error| Stop::NotRun(format!("cannot listen on this machine: {error}")))?;
     let app = test.boot(&Setup::default().set("breach_url", format!("http://{}", service.address)))?;

@@ -127,7 +127,8 @@ pub(super) fn with_password(password: &str) -> Person {
     Person { email: email(), password: password.to_owned() }
 }
 
-/// No other password signs in. Each is followed by a login that succeeds, so that no throttle answers in place of the check.
+/// No other password signs in. Each is followed by a login that succeeds, so that no throttle answers in place of the
+/// check.
 pub(super) fn only_this_one(
     test: &mut Test<'_>,
     app: &Arc<App>,

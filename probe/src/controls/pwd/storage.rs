@@ -49,7 +49,8 @@ fn stored(app: &App, email: &str) -> Outcome<String> {
     hash.ok_or_else(|| Stop::Broken("the account has no password in the database".to_owned()))
 }
 
-/// Passwords are stored as argon2id with enough work, each with a salt of its own, and nowhere in a form that is faster.
+/// Passwords are stored as argon2id with enough work, each with a salt of its own, and nowhere in a form that is
+/// faster.
 pub(super) fn hashes(test: &mut Test<'_>) -> Outcome {
     let app = test.app()?;
     let password = random::letters(40);
