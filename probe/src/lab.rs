@@ -51,6 +51,8 @@ pub struct Setup {
     pub development: bool,
     /// Processes that share one database; the contract's number if not said.
     pub instances: Option<usize>,
+    /// The address to listen on instead of 127.0.0.1.
+    pub host: Option<IpAddr>,
     /// A folder to start in instead of the project's.
     pub folder: Option<PathBuf>,
     /// A database that is there instead of a fresh one.
@@ -397,7 +399,10 @@ impl Lab {
         let mut processes = vec![];
         for address in &addresses {
             let mut variables = variables.clone();
-            variables.insert(start.listen.env.clone(), listen(start, *address));
+            variables.insert(
+                start.listen.env.clone(),
+                listen(start, SocketAddr::new(setup.host.unwrap_or(address.ip()), address.port())),
+            );
             let began = std::time::Instant::now();
             let process = Process::start(&command, cwd, &variables, &start.own())?;
             match until_open(&process, *address, start.patience()) {

@@ -127,7 +127,16 @@ pub fn with<T>(mutant: &Mutant, dir: &Path, work: impl FnOnce() -> T) -> T {
 }
 
 fn probe(command: &mut Command, dir: &Path, controls: &str) -> Output {
-    command.args(["--kill-after=20", "1200", env!("CARGO_BIN_EXE_authwright"), "probe", "--json", "--only", controls]);
+    command.args([
+        "--kill-after=20",
+        "1200",
+        env!("CARGO_BIN_EXE_authwright"),
+        "probe",
+        "--json",
+        "--no-record",
+        "--only",
+        controls,
+    ]);
     command.current_dir(dir).env("CARGO_TARGET_DIR", builds().join("authwright")).output().unwrap()
 }
 

@@ -27,8 +27,10 @@ fn rewrite(path: &Path, change: impl Fn(&str) -> String) {
 fn paths(text: &str) -> String {
     let route = Regex::new(r"/auth(?:/[a-z{}-]+)*").unwrap();
     let segment = |segment: &str| if segment.starts_with('{') { segment.to_owned() } else { format!("q{segment}") };
-    let renamed =
-        |found: &Captures<'_>| found[0][1..].split('/').map(|one| format!("/{}", segment(one))).collect::<String>();
+    let renamed = |found: &Captures<'_>| {
+        let segments: Vec<String> = found[0][1..].split('/').map(segment).collect();
+        format!("/{}", segments.join("/"))
+    };
     route.replace_all(text, renamed).into_owned()
 }
 

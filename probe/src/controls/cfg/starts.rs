@@ -1,6 +1,6 @@
 //! What an application does not start with.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::Ipv4Addr};
 
 use regex::Regex;
 
@@ -114,6 +114,10 @@ fn development(test: &mut Test<'_>, usual: &Setup) -> Outcome {
     test.works("a development start works over plain HTTP", tried.serves, tried.shown("development"))?;
     let says = |tried: &Try| tried.output.to_lowercase().contains("development");
     test.refuses("a development start says that it is one", says(&tried), tried.shown("development"));
+    // It takes no request there: the start is refused, or ended at once.
+    let everywhere = Setup { host: Some(Ipv4Addr::UNSPECIFIED.into()), ..setup.clone() };
+    let tried = attempt(test, &everywhere)?;
+    test.refuses("development is for this machine alone", tried.refused, tried.shown("all addresses"));
     let without = Setup { development: false, ..setup };
     let tried = attempt(test, &without)?;
     test.refuses("unless told otherwise it is no development", tried.refused, tried.shown("no mode"));

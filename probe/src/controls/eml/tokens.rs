@@ -257,6 +257,7 @@ pub(super) fn bound(test: &mut Test<'_>) -> Outcome {
     reset_token_elsewhere(test, &app)?;
     change_token_elsewhere(test, &app)?;
     another_address(test, &app)?;
+    an_address_that_was(test, &app)?;
     blanks(test, &app)
 }
 
@@ -349,6 +350,20 @@ fn another_address(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
     test.refuses("a token changes no other account than its own", login.denied(), &login);
     let login = app.client().login(&victim.email, &victim.password)?;
     test.refuses("the account that was named keeps its password", login.succeeded(), &login);
+    Ok(())
+}
+
+/// A token that was mailed to an address which is no longer the account's.
+fn an_address_that_was(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
+    let (person, mut member) = app.member()?;
+    let reset = forgotten(app, &person)?;
+    let target = people::email();
+    member.call(&app.role("EMAIL_CHANGE")?.field("email", target.as_str()))?;
+    let token = app.token("EMAIL_CHANGE", &target, 1)?;
+    let confirmed = member.call(&app.role("EMAIL_CONFIRM")?.field("token", token.as_str()))?;
+    test.works("EMAIL_CONFIRM takes the mailed token", confirmed.succeeded(), &confirmed)?;
+    let answer = app.client().reset(&reset, &random::password())?;
+    test.refuses("a token that was mailed to an address before is none for the new one", answer.denied(), &answer);
     Ok(())
 }
 

@@ -36,7 +36,7 @@ pub(super) fn each_operation(test: &mut Test<'_>) -> Outcome {
         for event in found {
             complete(test, &tour, step, event, (before, after));
         }
-        in_table(test, &app, &name, id)?;
+        in_table(test, &app, &name, id, (before, after))?;
     }
     nothing_typed(test, &app, &tour)
 }
@@ -67,7 +67,7 @@ fn complete(test: &mut Test<'_>, tour: &Tour, step: &Step, event: &Event, betwee
 }
 
 /// The same event is in the table of the audit trail, if there is one.
-fn in_table(test: &mut Test<'_>, app: &Arc<App>, name: &str, id: &str) -> Outcome {
+fn in_table(test: &mut Test<'_>, app: &Arc<App>, name: &str, id: &str, between: (i64, i64)) -> Outcome {
     if app.contract.db.as_ref().is_none_or(|db| !db.tables.contains_key("audit")) {
         return Ok(());
     }
@@ -76,6 +76,12 @@ fn in_table(test: &mut Test<'_>, app: &Arc<App>, name: &str, id: &str) -> Outcom
     let sql = format!("SELECT * FROM {table} WHERE {event} = {} AND {request} = {}", quoted(name), quoted(id));
     let rows = db.rows(&sql)?;
     test.refuses("the table of the trail holds the event once", rows.len() == 1, format!("{} rows: {sql}", rows.len()));
+    // Where times are numbers, there is no zone to get wrong.
+    let column = db.column("audit", "time")?;
+    for text in rows.iter().filter_map(|row| row.get(&column)?.as_deref()).filter(|text| text.contains(':')) {
+        let is_then = utc(text).is_some_and(|time| (between.0 - DRIFT..=between.1 + DRIFT).contains(&time));
+        test.refuses("an event of the table has its time, in UTC", is_then, text);
+    }
     Ok(())
 }
 

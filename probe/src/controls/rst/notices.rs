@@ -30,11 +30,11 @@ struct Event {
 pub(super) fn owner_is_told(test: &mut Test<'_>) -> Outcome {
     let app = test.app()?;
     let events = [password_changed(test, &app)?, password_reset(test, &app)?, address_asked(test, &app)?];
-    let changed = address_changed(test, &app)?;
+    let after = [address_changed(test, &app)?, account_deleted(test, &app)?];
     silence::after_mails(&app)?;
     let texts: Vec<String> = events
         .iter()
-        .chain([&changed])
+        .chain(&after)
         .filter_map(|event| notice(test, &app, event).transpose())
         .collect::<Outcome<_>>()?;
     let mut different = texts.clone();
@@ -84,6 +84,14 @@ fn address_changed(test: &mut Test<'_>, app: &Arc<App>) -> Outcome<Event> {
     test.works("EMAIL_CONFIRM takes the mailed token", answer.succeeded(), &answer)?;
     let (source, secrets) = (client.source.clone().unwrap_or_default(), vec![person.password, token]);
     Ok(Event { what: "a new address", email: person.email, before, source, secrets })
+}
+
+fn account_deleted(test: &mut Test<'_>, app: &Arc<App>) -> Outcome<Event> {
+    let (person, mut client) = app.member()?;
+    let answer = client.get("DELETE_ACCOUNT")?;
+    test.works("DELETE_ACCOUNT is answered with success", answer.succeeded(), &answer)?;
+    let source = client.source.clone().unwrap_or_default();
+    Ok(Event { what: "the end of an account", email: person.email, before: 1, source, secrets: vec![person.password] })
 }
 
 /// The notice's text without what is new in each, if there is just one.
