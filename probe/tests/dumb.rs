@@ -27,6 +27,7 @@ class Connection(socketserver.BaseRequestHandler):
         self.request.recv(1 << 20)
         self.request.sendall(HEAD + BODY)
 class Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
     request_queue_size = 128
     daemon_threads = True
     def handle_error(self, *_): pass
