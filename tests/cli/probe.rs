@@ -36,9 +36,8 @@ fn dumb() -> Project {
     let project = added();
     fs::write(project.dir.join("dumb.py"), DUMB).unwrap();
     let contract = read(&project.dir, "src/auth/contract.toml");
-    let command = contract.lines().skip_while(|line| !line.starts_with("command = ")).take(3).collect::<Vec<_>>();
-    let command = command.join("\n");
-    replace(&project.dir, "src/auth/contract.toml", &command, "command = [\"python3\", \"dumb.py\"]");
+    let command = contract.lines().find(|line| line.starts_with("command = ")).unwrap();
+    replace(&project.dir, "src/auth/contract.toml", command, "command = [\"python3\", \"dumb.py\"]");
     project
 }
 
