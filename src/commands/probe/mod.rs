@@ -116,7 +116,8 @@ pub fn run(context: &Context, args: &Args) -> Result<u8> {
     if let Some(target) = &goal.record {
         record(context, target, &report)?;
     }
-    let unproven = report.count(Verdict::Fail) > 0 || (lab.starts() && report.count(Verdict::NotRun) > 0);
+    let unproven = report.count(Verdict::Fail) > 0
+        || (report.count(Verdict::NotRun) > 0 && (lab.starts() || report.count(Verdict::Pass) == 0));
     Ok(u8::from(unproven))
 }
 
