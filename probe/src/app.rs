@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    fs::File,
     io::Read,
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     os::unix::process::CommandExt as _,
@@ -103,10 +102,7 @@ impl Process {
 
     /// The last lines of the log.
     pub fn last_words(&self) -> String {
-        let log = self.log();
-        let lines: Vec<&str> = log.lines().collect();
-        let shown = |line: &&str| line.chars().take(300).collect::<String>();
-        lines[lines.len().saturating_sub(15)..].iter().map(shown).collect::<Vec<_>>().join("\n")
+        last_words(&self.log())
     }
 
     /// Whether it was ended because it wrote more than 64 MiB.
@@ -150,6 +146,13 @@ impl Drop for Process {
     }
 }
 
+/// The last lines of what a process said, none of them long.
+pub fn last_words(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().collect();
+    let shown = |line: &&str| line.chars().take(300).collect::<String>();
+    lines[lines.len().saturating_sub(15)..].iter().map(shown).collect::<Vec<_>>().join("\n")
+}
+
 fn keep(output: &mut impl Read, log: &Log, group: Pid) {
     let mut buffer = vec![0; 64 << 10];
     while let Ok(count @ 1..) = output.read(&mut buffer) {
@@ -187,42 +190,48 @@ pub fn unique() -> String {
     crate::random::letters(16)
 }
 
-/// Below what systems give to connections by themselves.
+/// Below what systems give to connections by themselves. Each run has some of them for itself: between the look for a free one
+/// and the start of the application, another run could take it.
 const FIRST_PORT: u16 = 20_000;
 const PORTS: u16 = 250;
 const RUNS: u16 = 48;
 
-/// A port of this machine that nothing listens on. Runs beside each other have ports of their own: between the look and the
-/// start of the application, another could take one.
+/// A port of this machine that nothing listens on.
 ///
 /// # Errors
 /// When no port is free.
 pub fn free_port() -> Result<u16> {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    static OWN: LazyLock<Option<(u16, File)>> = LazyLock::new(|| (0..RUNS).find_map(|run| Some((run, own(run)?))));
-    let Some((run, _)) = &*OWN else { bail!("{RUNS} probes run on this machine already; wait for one to end") };
-    for _ in 0..PORTS {
-        let port = FIRST_PORT + run * PORTS + NEXT.fetch_add(1, Ordering::Relaxed) % PORTS;
+    static NEXT: AtomicU16 = AtomicU16::new(1);
+    static OWN: LazyLock<Option<(u16, TcpListener)>> = LazyLock::new(own);
+    let Some((first, _)) = &*OWN else { bail!("{RUNS} probes run on this machine already; wait for one to end") };
+    for _ in 1..PORTS {
+        let port = first + 1 + NEXT.fetch_add(1, Ordering::Relaxed) % (PORTS - 1);
         if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
             return Ok(port);
         }
     }
-    bail!("no port of 127.0.0.1 from {} on is free", FIRST_PORT + run * PORTS)
+    bail!("no port of 127.0.0.1 from {first} on is free")
 }
 
-/// The right to the ports of this number, until the process ends.
-fn own(run: u16) -> Option<File> {
-    let file = File::create(std::env::temp_dir().join(format!("authwright-probe-ports-{run}"))).ok()?;
-    file.try_lock().ok().map(|()| file)
+/// The first of this run's ports, held until the process ends: that is what says whose they are.
+fn own() -> Option<(u16, TcpListener)> {
+    let held = |run: u16| {
+        let first = FIRST_PORT + run * PORTS;
+        Some((first, TcpListener::bind((Ipv4Addr::LOCALHOST, first)).ok()?))
+    };
+    (0..RUNS).find_map(held)
 }
 
 /// Waits until something takes connections there. `Ok(false)`: the process ended first.
 ///
 /// # Errors
-/// When neither happens in time.
-pub fn until_open(process: &Process, address: SocketAddr, patience: Duration) -> Result<bool> {
+/// When neither happens in time, or the user stops the run.
+pub fn until_open(process: &Process, address: SocketAddr, patience: Duration, stopped: &AtomicBool) -> Result<bool> {
     let deadline = Instant::now() + patience;
     loop {
+        if stopped.load(Ordering::Relaxed) {
+            bail!("interrupted");
+        }
         if process.ended().is_some() {
             return Ok(false);
         }

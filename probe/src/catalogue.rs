@@ -96,16 +96,28 @@ pub fn may_deviate(id: &str, reason: &str) -> Result<()> {
     Ok(())
 }
 
-/// The catalogue's parts that a module brings. `core` comes with each.
+/// Modules, and the catalogue's parts that each brings. `core` comes with all of them.
+const MODULES: [(&str, &[&str]); 5] = [
+    ("password", &["core", "password", "email-verification", "password-reset"]),
+    ("oidc", &["core", "oidc"]),
+    ("tokens", &["core", "jwt"]),
+    ("totp", &["core", "totp"]),
+    ("passkeys", &["core", "passkeys"]),
+];
+
+/// The catalogue's parts that a module brings; none for one that it does not know.
 pub fn parts(module: &str) -> &'static [&'static str] {
-    match module {
-        "password" => &["core", "password", "email-verification", "password-reset"],
-        "oidc" => &["core", "oidc"],
-        "tokens" => &["core", "jwt"],
-        "totp" => &["core", "totp"],
-        "passkeys" => &["core", "passkeys"],
-        _ => &[],
-    }
+    MODULES.iter().find(|(name, _)| *name == module).map_or(&[], |(_, parts)| parts)
+}
+
+/// Whether all of them are modules that the catalogue knows: of another, no control would apply, and nothing be attacked.
+///
+/// # Errors
+/// When one is not, with those that are.
+pub fn known_modules(modules: &[String]) -> Result<()> {
+    let unknown = modules.iter().find(|module| parts(module).is_empty());
+    let known = MODULES.map(|(name, _)| name).join(", ");
+    unknown.map_or(Ok(()), |module| Err(anyhow::anyhow!("`{module}` is no module; there are {known}")))
 }
 
 /// Whether an application with these modules needs the control.

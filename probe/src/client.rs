@@ -175,6 +175,24 @@ impl App {
         }
     }
 
+    /// Whether there are pages to attack. That a contract has none is believed only where no form answers as a page.
+    ///
+    /// # Errors
+    /// `NotApplicable` when the application has no pages; `Missing` when only its contract has none.
+    pub fn has_pages(self: &Arc<Self>) -> Outcome {
+        if self.contract.pages.is_some() {
+            return Ok(());
+        }
+        for role in ["LOGIN", "REGISTER", "FORGOT"] {
+            let path = self.role(role)?.path;
+            let answer = self.client().send(&Request::new("GET", &path).header("Accept", "text/html"))?;
+            if answer.status == 200 && answer.header("content-type").is_some_and(|kind| kind.contains("html")) {
+                return Err(Stop::Missing(format!("the contract has no `[pages]`, and `{path}` is a page")));
+            }
+        }
+        Err(Stop::NotApplicable("the application has no pages".to_owned()))
+    }
+
     /// The page where a role's form stands, or a page without role; got, not sent.
     ///
     /// # Errors

@@ -2,11 +2,87 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use regex::Regex;
 use serde::Deserialize;
 
 use crate::catalogue;
+
+/// The roles of the catalogue.
+const ROLES: [&str; 22] = [
+    "CSRF",
+    "DELETE_ACCOUNT",
+    "EMAIL_CHANGE",
+    "EMAIL_CONFIRM",
+    "EMAIL_CONFIRM_PAGE",
+    "EXPORT",
+    "FORGOT",
+    "LOGIN",
+    "LOGOUT",
+    "ME",
+    "PROTECTED",
+    "PWCHANGE",
+    "REAUTH",
+    "REGISTER",
+    "RESEND",
+    "RESET",
+    "RESET_PAGE",
+    "REVOKE_ALL_OTHERS",
+    "SESSIONS",
+    "SESSION_REVOKE",
+    "VERIFY",
+    "VERIFY_PAGE",
+];
+/// Refusals that controls name.
+const CODES: [&str; 9] = [
+    "email_unverified",
+    "foreign_request",
+    "not_signed_in",
+    "password_breached",
+    "password_common",
+    "password_contextual",
+    "password_too_long",
+    "password_too_short",
+    "reauth_required",
+];
+const FILES: [&str; 2] = ["common_passwords", "secrets"];
+/// What an operator can tell the application.
+const COMMANDS: [&str; 5] = ["audit", "disable", "enable", "revoke", "revoke_all"];
+const COOKIES: [&str; 2] = ["session", "browser"];
+/// Settings that are text.
+const SETTINGS: [&str; 10] = [
+    "app_name",
+    "base_url",
+    "breach_url",
+    "database_url",
+    "home_path",
+    "mail_from",
+    "old_secrets",
+    "secret",
+    "smtp_url",
+    "trusted_proxies",
+];
+/// Settings that are numbers.
+pub const NUMBERS: [&str; 18] = [
+    "email_token",
+    "login_backoff",
+    "login_cap",
+    "login_failures",
+    "login_source",
+    "login_source_failures",
+    "mail_address",
+    "mail_source",
+    "password_min",
+    "reauth",
+    "register_source",
+    "resend",
+    "reset_token",
+    "session_absolute",
+    "session_idle",
+    "sessions",
+    "token_source",
+    "verify_token",
+];
 
 /// `contract.toml`. Unknown keys are errors, so that a misspelt one is not taken for a missing one.
 #[derive(Clone, Debug, Deserialize)]
@@ -67,6 +143,14 @@ pub struct Cookies {
     /// The same cookies, by the same keys, as they are named in development.
     #[serde(default)]
     pub development: BTreeMap<String, String>,
+}
+
+impl Cookies {
+    /// What the cookie of that key is called, in production and in development.
+    pub fn names(&self, key: &str) -> Vec<&str> {
+        let production = if key == "browser" { self.browser.as_deref() } else { Some(self.session.as_str()) };
+        production.into_iter().chain(self.development.get(key).map(String::as_str)).collect()
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -342,6 +426,8 @@ impl Contract {
     pub fn parse(text: &str) -> Result<Self> {
         let contract: Self = toml::from_str(text).context("the contract cannot be read")?;
         ensure!(contract.schema == 1, "the contract has schema {}; this version reads schema 1", contract.schema);
+        catalogue::known_modules(&contract.modules)?;
+        contract.knows_its_names()?;
         for (id, reason) in &contract.deviations {
             catalogue::may_deviate(id, reason).context("`deviations` cannot be taken")?;
         }
@@ -353,6 +439,32 @@ impl Contract {
             }
         }
         Ok(contract)
+    }
+
+    /// A name that nobody asks for would stand for one that is missing, and what it is about be looked at less strictly.
+    fn knows_its_names(&self) -> Result<()> {
+        let known = |table: &str, names: Vec<&String>, known: &[&[&str]]| {
+            let unknown = names.into_iter().find(|name| !known.iter().any(|known| known.contains(&name.as_str())));
+            unknown.map_or(Ok(()), |name| {
+                Err(anyhow!("`{table}` has `{name}`, which is none of {}", known.concat().join(", ")))
+            })
+        };
+        known("roles", self.roles.keys().collect(), &[&ROLES])?;
+        known("codes", self.codes.keys().collect(), &[&CODES])?;
+        known("files", self.files.keys().collect(), &[&FILES])?;
+        known("operator", self.operator.keys().collect(), &[&COMMANDS])?;
+        known("cookies.development", self.cookies.development.keys().collect(), &[&COOKIES])?;
+        for (name, role) in &self.roles {
+            let cookies = [&role.success, &role.failure].into_iter().filter_map(|one| one.cookie.as_ref()).collect();
+            known(&format!("roles.{name}"), cookies, &[&COOKIES])?;
+        }
+        let Some(start) = &self.start else { return Ok(()) };
+        known("start.environment", start.environment.keys().collect(), &[&SETTINGS, &NUMBERS])?;
+        known("start.bounds", start.bounds.keys().collect(), &[&NUMBERS])?;
+        known("start.insecure", start.insecure.keys().collect(), &[&SETTINGS])?;
+        ensure!((1..=600).contains(&start.seconds), "`start.seconds` is {}; it can be 1 to 600", start.seconds);
+        ensure!((1..=8).contains(&start.instances), "`start.instances` is {}; it can be 1 to 8", start.instances);
+        Ok(())
     }
 }
 
@@ -380,6 +492,27 @@ mod tests {
             let error = deviating(line).unwrap_err();
             assert!(error.contains(why) && error.contains("deviations"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_name_that_nobody_asks_for_is_refused() {
+        for (line, why) in [
+            ("[codes]\npasword_too_short = \"x\"", "pasword_too_short"),
+            ("[files]\ncommon = \"x\"", "`common`"),
+            ("[operator]\ndisabel = [\"x\"]", "disabel"),
+            (
+                "[start]\ncommand = []\nlisten = { env = \"A\", format = \"PORT\" }\nenvironment = { smtpurl = \"S\" }",
+                "smtpurl",
+            ),
+            ("[start]\ncommand = []\nlisten = { env = \"A\", format = \"PORT\" }\ninstances = 100", "instances"),
+        ] {
+            let error = format!("{:#}", Contract::parse(&format!("{SMALL}{line}\n")).unwrap_err());
+            assert!(error.contains(why), "{error}");
+        }
+        let misspelt = SMALL.replace("roles = {}", "roles = { LOGN = { method = \"POST\", path = \"/\" } }");
+        assert!(format!("{:#}", Contract::parse(&misspelt).unwrap_err()).contains("LOGN"));
+        let module = SMALL.replace("schema = 1", "schema = 1\nmodules = [\"password\", \"totpp\"]");
+        assert!(format!("{:#}", Contract::parse(&module).unwrap_err()).contains("totpp"));
     }
 
     #[test]

@@ -8,7 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::net::{AddressFamily, SocketType};
+use rustix::net::{
+    AddressFamily, SocketType,
+    sockopt::{Timeout, set_socket_timeout},
+};
 use serde_json::Value;
 
 use crate::contract::{Contract, Predicate, Role};
@@ -193,11 +196,16 @@ impl Answer {
 
     /// The session that it sets, if any.
     pub fn session(&self) -> Option<String> {
-        let name = &self.contract.cookies.session;
-        let names = [Some(name), self.contract.cookies.development.get("session")];
+        let names = self.contract.cookies.names("session");
         let cookies = self.cookies();
-        let mut set = cookies.iter().filter(|cookie| names.iter().flatten().any(|name| *name == cookie.name()));
+        let mut set = cookies.iter().filter(|cookie| names.contains(&cookie.name()));
         set.find(|cookie| !cookie.value().is_empty()).map(|cookie| cookie.value().to_owned())
+    }
+
+    /// Whether it sets the cookie of that key in `[cookies]`.
+    fn sets(&self, key: &str) -> bool {
+        let names = self.contract.cookies.names(key);
+        self.cookies().iter().any(|cookie| names.contains(&cookie.name()) && !cookie.value().is_empty())
     }
 
     pub fn sets_session(&self) -> bool {
@@ -205,7 +213,7 @@ impl Answer {
     }
 
     fn is(&self, predicate: &Predicate) -> bool {
-        let cookie = predicate.cookie.as_ref().is_none_or(|key| key != "session" || self.sets_session());
+        let cookie = predicate.cookie.as_ref().is_none_or(|key| self.sets(key));
         let json = self.json();
         let body = predicate.body.iter().all(|(pointer, wanted)| {
             json.pointer(pointer)
@@ -238,7 +246,7 @@ impl Answer {
         for (name, value) in &self.headers {
             _ = writeln!(head, "{name}: {value}");
         }
-        format!("{}\n---\n{head}\n{}", shown(&self.sent), shown(&self.body))
+        format!("{}\n---\n{}\n{}", shown(&self.sent), shown(head.as_bytes()), shown(&self.body))
     }
 }
 
@@ -303,6 +311,8 @@ pub fn connect(to: SocketAddr, from: Option<IpAddr>) -> Result<TcpStream, Broken
             let family = if to.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
             let socket = rustix::net::socket(family, SocketType::STREAM, None).map_err(|_| Broken::Refused)?;
             rustix::net::bind(&socket, &SocketAddr::new(from, 0)).map_err(|_| Broken::Refused)?;
+            let limit = set_socket_timeout(&socket, Timeout::Send, Some(PATIENCE));
+            limit.map_err(|_| Broken::Refused)?;
             rustix::net::connect(&socket, &to).map_err(|_| Broken::Refused)?;
             TcpStream::from(socket)
         }

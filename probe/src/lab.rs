@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use regex::Regex;
 
 use crate::{
-    app::{End, Folder, Process, free_port, until_open},
+    app::{End, Folder, Process, free_port, last_words, until_open},
     contract::{Contract, DbKind, Start},
     db::{Db, Place},
     mail::Sink,
@@ -188,7 +188,7 @@ impl App {
             let mut variables = self.variables.clone();
             variables.insert(start.listen.env.clone(), listen(start, *address));
             let process = Process::start(&lab.filled(&start.command)?, lab.folder()?, &variables, &start.own())?;
-            if !until_open(&process, *address, start.patience())? {
+            if !until_open(&process, *address, start.patience(), &self.interrupted)? {
                 bail!("the application did not start again; its last words:\n{}", process.last_words());
             }
             processes.push(process);
@@ -367,13 +367,13 @@ impl Lab {
             Started::Up(app) => Ok(*app),
             Started::Ended { code, output, .. } => {
                 let code = code.map_or("by a signal".to_owned(), |code| format!("with exit code {code}"));
-                Err(anyhow!("the application did not start: it ended {code}; its last words:\n{}", last(&output)))
+                Err(anyhow!("the application did not start: it ended {code}; its last words:\n{}", last_words(&output)))
             }
             Started::Silent { output } => {
                 let seconds = self.start_table()?.seconds;
                 Err(anyhow!(
                     "the application took no connection within {seconds} s; its last words:\n{}",
-                    last(&output)
+                    last_words(&output)
                 ))
             }
         }
@@ -405,7 +405,7 @@ impl Lab {
             );
             let began = std::time::Instant::now();
             let process = Process::start(&command, cwd, &variables, &start.own())?;
-            match until_open(&process, *address, start.patience()) {
+            match until_open(&process, *address, start.patience(), &self.interrupted) {
                 Ok(true) => processes.push(process),
                 Ok(false) => {
                     let took = began.elapsed();
@@ -530,9 +530,4 @@ fn program(said: &str, pattern: &str) -> Result<String> {
 
 fn setting_of(variables: &BTreeMap<String, String>, start: &Start, setting: &str) -> Option<String> {
     variables.get(start.environment.get(setting)?).cloned()
-}
-
-fn last(output: &str) -> String {
-    let lines: Vec<&str> = output.lines().collect();
-    lines[lines.len().saturating_sub(15)..].join("\n")
 }

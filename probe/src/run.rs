@@ -155,20 +155,21 @@ impl Run<'_> {
         if !catalogue::applies(control, &self.lab.modules) {
             return finding(control, Verdict::NotApplicable, "no module of the application needs it");
         }
-        if let Some(why) = self.why_not() {
-            return finding(control, Verdict::NotRun, &why);
-        }
         let Some(attack) = controls::find(&control.id) else {
             return finding(control, Verdict::NotRun, "this version has no attack for it");
         };
         let mut last = finding(control, Verdict::NotRun, "it was told to run no times");
+        let mut excusable = false;
         for _ in 0..self.options.repeat.max(1) {
-            last = self.attempt(control, attack);
+            if let Some(why) = self.why_not() {
+                return finding(control, Verdict::NotRun, &why);
+            }
+            (last, excusable) = self.attempt(control, attack);
             if matches!(last.verdict, Verdict::Fail | Verdict::NotRun) {
                 break;
             }
         }
-        self.declared(last)
+        self.declared(last, excusable)
     }
 
     fn why_not(&self) -> Option<String> {
@@ -184,12 +185,15 @@ impl Run<'_> {
         self.hindrance.clone()
     }
 
-    fn attempt(&self, control: &Control, attack: &controls::Attack) -> Finding {
+    /// What the attack found, and whether a failure is the protection's: not where nothing answered, or what must work did
+    /// not.
+    fn attempt(&self, control: &Control, attack: &controls::Attack) -> (Finding, bool) {
         let mut test = Test::new(self.lab);
         let outcome = (attack.run)(&mut test);
         let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
         *broken = if matches!(outcome, Err(Stop::Broken(_))) { *broken + 1 } else { 0 };
         drop(broken);
+        let excusable = matches!(outcome, Ok(()) | Err(Stop::Missing(_)));
         let (verdict, reason) = match outcome {
             Ok(()) if test.evidence.is_empty() && test.checks == 0 => {
                 (Verdict::Fail, "the attack asserted nothing".to_owned())
@@ -216,7 +220,7 @@ impl Run<'_> {
         };
         let first = test.evidence.first().map(|evidence| format!("not so: {}", evidence.what));
         let reason = if reason.is_empty() { first.unwrap_or_default() } else { reason };
-        Finding { checks: test.checks, evidence: test.evidence, ..finding(control, verdict, &reason) }
+        (Finding { checks: test.checks, evidence: test.evidence, ..finding(control, verdict, &reason) }, excusable)
     }
 
     fn is_switched_off(&self, id: &str) -> bool {
@@ -225,12 +229,12 @@ impl Run<'_> {
 
     /// A failure that was declared is a deviation, never for a critical control; a declared one that passes is a failure, so
     /// that declarations do not outlive their reason.
-    fn declared(&self, found: Finding) -> Finding {
+    fn declared(&self, found: Finding, excusable: bool) -> Finding {
         let declared = self.options.deviations.iter().find(|(id, _)| *id == found.id);
         let Some((_, reason)) = declared else { return found };
         match found.verdict {
-            Verdict::Fail if found.severity != catalogue::Severity::Critical => {
-                Finding { verdict: Verdict::Deviation, reason: reason.clone(), evidence: vec![], ..found }
+            Verdict::Fail if excusable && found.severity != catalogue::Severity::Critical => {
+                Finding { verdict: Verdict::Deviation, reason: reason.clone(), ..found }
             }
             Verdict::Pass => {
                 let reason = "it is declared as a deviation and passes; take the declaration out".to_owned();

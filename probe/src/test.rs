@@ -99,6 +99,16 @@ pub struct Test<'a> {
 
 /// Failed assertions that are kept of one control; a few show what is wrong.
 const KEPT: usize = 8;
+/// Characters of what one of them saw.
+const SHOWN: usize = 6000;
+
+fn shown(seen: &impl Seen) -> String {
+    let seen = seen.seen();
+    match seen.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{} … ({} bytes in all)", &seen[..end], seen.len()),
+        None => seen,
+    }
+}
 
 impl<'a> Test<'a> {
     pub fn new(lab: &'a Lab) -> Self {
@@ -142,14 +152,14 @@ impl<'a> Test<'a> {
     /// When it does not hold.
     pub fn works(&mut self, what: &str, holds: bool, seen: impl Seen) -> Outcome {
         self.checks += 1;
-        if holds { Ok(()) } else { Err(Stop::Positive(what.to_owned(), seen.seen())) }
+        if holds { Ok(()) } else { Err(Stop::Positive(what.to_owned(), shown(&seen))) }
     }
 
     /// Negative: the wrong thing does not work. The test goes on, so that one run shows all that is wrong.
     pub fn refuses(&mut self, what: &str, holds: bool, seen: impl Seen) {
         self.checks += 1;
         if !holds && self.evidence.len() < KEPT {
-            self.evidence.push(Evidence { kind: Kind::Negative, what: what.to_owned(), seen: seen.seen() });
+            self.evidence.push(Evidence { kind: Kind::Negative, what: what.to_owned(), seen: shown(&seen) });
         }
     }
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{
     Context,
-    found::{Entry, Found},
+    found::{self, Entry, Found},
     select::Select,
     target,
 };
@@ -20,7 +20,7 @@ use crate::{
     core::{
         audit::{self, Audit, Ground, Place},
         generated,
-        lock::{self, Layer},
+        lock::Layer,
     },
     shell::ui::{BAD, DIM, GOOD, HEADING, Style, WARN, paint, printable},
 };
@@ -44,7 +44,7 @@ struct Here {
     /// The page in the project is another one.
     drifted: bool,
     found: Option<Found>,
-    lock: String,
+    state: String,
 }
 
 /// # Errors
@@ -84,7 +84,7 @@ fn here(context: &Context, place: &Where) -> Result<Option<Here>> {
         page: page.map(|path| (path.to_string(), folder(path.as_str()))),
         audit: audit.unwrap_or_default(),
         found,
-        lock: target.tree.text(lock::PATH).unwrap_or_default().to_owned(),
+        state: found::state(&target.tree, &lock),
     }))
 }
 
@@ -103,7 +103,7 @@ impl Here {
     fn last(&self, id: &str) -> Last<'_> {
         match self.found.as_ref().and_then(|found| found.entry(id).map(|entry| (found, entry))) {
             None => Last::NotProbed,
-            Some((found, _)) if !found.is_of(&self.lock) => Last::OfAnotherVersion,
+            Some((found, _)) if !found.is_of(&self.state) => Last::OfAnotherVersion,
             Some((_, entry)) => Last::Found(entry),
         }
     }
@@ -117,7 +117,7 @@ impl Here {
     }
 
     fn summary(&self) -> Result<String> {
-        Found::summary(self.found.as_ref(), &self.lock, &self.modules)
+        Found::summary(self.found.as_ref(), &self.state, &self.modules)
     }
 
     fn folder(&self) -> &str {

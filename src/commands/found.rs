@@ -1,5 +1,7 @@
 //! What attacks found: `.authwright/probe.toml`, written after a probe, without times.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 use authwright_probe::{
     catalogue::{self, Control},
@@ -9,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::target::Target;
 use crate::core::{
-    lock,
+    lock::{self, Lock},
     problem::Problem,
     project::{Change, RelPath, Text, Tree, sha256},
 };
@@ -21,8 +23,11 @@ const HEADER: &str = "# Written by authwright after a probe: what its attacks fo
 pub struct Found {
     /// The version of the tool that made the attacks.
     pub authwright: String,
-    /// SHA-256 of the lock of what was attacked.
-    pub lock: String,
+    /// SHA-256 of what was attacked: see [`state`].
+    pub state: String,
+    /// The contract was not the generated one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub other_contract: bool,
     /// In the catalogue's order.
     #[serde(default)]
     pub control: Vec<Entry>,
@@ -47,17 +52,29 @@ impl Entry {
     }
 }
 
+/// The lock, and the generated and the wired files as they stand. What was found of another state proves nothing: the code
+/// that held a control may be gone.
+pub fn state(tree: &Tree, lock: &Lock) -> String {
+    let created = lock.layer.iter().flat_map(|layer| layer.created.iter().map(|file| &file.path));
+    let edited = lock.layer.iter().flat_map(|layer| layer.edited.iter().map(|file| &file.path));
+    let paths: BTreeSet<&RelPath> = created.chain(edited).collect();
+    let hash = |path: &RelPath| tree.get(path).map_or_else(|| "gone".to_owned(), |text| sha256(text.raw().as_bytes()));
+    let files: Vec<String> = paths.into_iter().map(|path| format!("{path} {}\n", hash(path))).collect();
+    sha256(format!("{}{}", tree.text(lock::PATH).unwrap_or_default(), files.concat()).as_bytes())
+}
+
 impl Found {
-    /// What a run found, with what earlier runs of the same lock and version found of the other controls.
+    /// What a run found, with what earlier runs of the same state and version found of the other controls.
     ///
     /// # Errors
     /// Does not fail for the catalogue in the binary.
-    pub fn new(lock: &str, findings: &[Finding], old: Option<Self>) -> Result<Self> {
-        let mut found = Self { authwright: version(), lock: sha256(lock.as_bytes()), control: vec![] };
-        let old = old.filter(|old| old.is_of(lock) && old.authwright == found.authwright).unwrap_or_default();
+    pub fn new(state: &str, findings: &[Finding], old: Option<Self>) -> Result<Self> {
+        let mut found = Self { authwright: version(), state: state.to_owned(), other_contract: false, control: vec![] };
+        let old = old.filter(|old| old.is_of(state) && old.authwright == found.authwright).unwrap_or_default();
         let fresh = |id: &str| findings.iter().find(|finding| finding.id == id).map(Entry::new);
         let kept = |id: &str| old.control.iter().find(|entry| entry.id == id).cloned();
         let ids = catalogue::all()?.iter().map(|control| control.id.as_str());
+        found.other_contract = old.other_contract;
         found.control = ids.filter_map(|id| fresh(id).or_else(|| kept(id))).collect();
         Ok(found)
     }
@@ -84,10 +101,10 @@ impl Found {
         Ok(Change { path: path.below(&target.app), before, after: Some(after) })
     }
 
-    /// Whether it tells of what this lock records.
+    /// Whether it tells of this state.
     #[must_use]
-    pub fn is_of(&self, lock: &str) -> bool {
-        self.lock == sha256(lock.as_bytes())
+    pub fn is_of(&self, state: &str) -> bool {
+        self.state == state
     }
 
     #[must_use]
@@ -99,18 +116,19 @@ impl Found {
     ///
     /// # Errors
     /// Does not fail for the catalogue in the binary.
-    pub fn summary(found: Option<&Self>, lock: &str, modules: &[String]) -> Result<String> {
+    pub fn summary(found: Option<&Self>, state: &str, modules: &[String]) -> Result<String> {
         let Some(found) = found else {
             return Ok("attacks: unproven; `authwright probe` makes them".to_owned());
         };
-        if !found.is_of(lock) {
-            return Ok("attacks: unproven: the lock changed since; `authwright probe` makes them".to_owned());
+        if !found.is_of(state) {
+            return Ok("attacks: unproven: the generated code changed since; `authwright probe` makes them".to_owned());
         }
         let open = |control: &&Control| catalogue::needed(control, modules) && found.entry(&control.id).is_none();
         let open = catalogue::all()?.iter().filter(open).count();
         let count = |verdict: Verdict| found.control.iter().filter(|entry| entry.result == verdict).count();
         let counts = Verdict::ALL.map(|verdict| format!("{} {}", count(verdict), verdict.name()));
-        Ok(format!("attacks: {open} not probed, {}", counts.join(", ")))
+        let by = if found.other_contract { ", by a contract that is not the generated one" } else { "" };
+        Ok(format!("attacks: {open} not probed, {}{by}", counts.join(", ")))
     }
 }
 

@@ -68,8 +68,7 @@ fn show(context: &Context, drifts: &[Drift], proof: &[String]) {
 fn attacks(tree: &Tree, lock: &Lock) -> Result<Option<String>> {
     let found = super::found::Found::read(tree)?;
     let modules: Vec<String> = lock.modules().into_iter().map(str::to_owned).collect();
-    let text = tree.text(lock::PATH).unwrap_or_default();
-    super::found::Found::summary(found.as_ref(), text, &modules).map(Some)
+    super::found::Found::summary(found.as_ref(), &super::found::state(tree, lock), &modules).map(Some)
 }
 
 #[cfg(not(feature = "probe"))]

@@ -179,5 +179,8 @@ pub fn report(error: &anyhow::Error, json: bool) -> u8 {
 /// Names and values of a project are never echoed as terminal control sequences.
 #[must_use]
 pub fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
+    // Marks of direction would show a line in another order than it has.
+    let reorders = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let hidden = |c: char| (c.is_control() && c != '\n' && c != '\t') || reorders(c);
+    text.chars().map(|c| if hidden(c) { '\u{fffd}' } else { c }).collect()
 }

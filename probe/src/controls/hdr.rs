@@ -61,7 +61,7 @@ fn not_stored(test: &mut Test<'_>) -> Outcome {
 /// Pages cannot be framed, run nothing foreign, and tell nobody where somebody came from.
 fn pages_are_fenced(test: &mut Test<'_>) -> Outcome {
     let app = test.app()?;
-    app.page("LOGIN")?;
+    app.has_pages()?;
     let (person, mut client) = app.member()?;
     let mut pages = vec![];
     for name in ["REGISTER", "LOGIN", "FORGOT", "RESEND"] {

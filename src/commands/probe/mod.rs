@@ -22,13 +22,13 @@ use url::{Host, Url};
 
 use super::{
     Context,
-    found::Found,
+    found::{self, Found},
     select::Select,
     target::{self, Target},
 };
 use crate::{
     cli::Where,
-    core::{audit, generated, lock, problem::Problem},
+    core::{audit, generated, lock::Lock, problem::Problem, project::RelPath},
     shell::apply,
 };
 
@@ -70,7 +70,7 @@ pub struct Args {
     /// Take mail here from an app that runs; the app must send it there
     #[arg(long, value_name = "HOST:PORT")]
     pub smtp: Option<SocketAddr>,
-    /// The database of an app that runs
+    /// The database of an app that runs; attacks change its rows, so one that was made for tests
     #[arg(long, value_name = "URL")]
     pub database: Option<String>,
 }
@@ -80,8 +80,14 @@ struct Goal {
     lab: Lab,
     /// Controls that are known not to hold, with the reason.
     deviations: Vec<(String, String)>,
-    /// Where the result is kept: beside the lock of what is attacked.
-    record: Option<Target>,
+    record: Option<Record>,
+}
+
+/// Where the result is kept: beside the lock of what is attacked.
+struct Record {
+    target: Target,
+    lock: Lock,
+    other_contract: bool,
 }
 
 /// Gives the exit code: 0, or 1 when a control does not hold.
@@ -113,8 +119,8 @@ pub fn run(context: &Context, args: &Args) -> Result<u8> {
     } else {
         show::report(context, &report, args.select.is_empty().then_some(&coverage));
     }
-    if let Some(target) = &goal.record {
-        record(context, target, &report)?;
+    if let Some(place) = &goal.record {
+        record(context, place, &report)?;
     }
     let unproven = report.count(Verdict::Fail) > 0
         || (report.count(Verdict::NotRun) > 0 && (lab.starts() || report.count(Verdict::Pass) == 0));
@@ -134,9 +140,11 @@ fn stopped(context: &Context, error: &anyhow::Error) -> anyhow::Error {
 }
 
 /// Keeps what was found beside the lock. A folder that cannot be written takes nothing from the result.
-fn record(context: &Context, target: &Target, report: &Report) -> Result<()> {
-    let lock = target.tree.text(lock::PATH).unwrap_or_default();
-    let found = Found::new(lock, &report.controls, Found::read(&target.tree).unwrap_or_default())?;
+fn record(context: &Context, place: &Record, report: &Report) -> Result<()> {
+    let target = &place.target;
+    let state = found::state(&target.tree, &place.lock);
+    let mut found = Found::new(&state, &report.controls, Found::read(&target.tree).unwrap_or_default())?;
+    found.other_contract |= place.other_contract;
     if let Err(error) = apply::apply(&target.base, &[found.change(target)?]) {
         context.ui.warn(&format!("the result was not kept: {error:#}; `--no-record` does not try"));
     }
@@ -227,7 +235,20 @@ fn foreign(context: &Context, contract: Contract, file: &Path, target: lab::Targ
 }
 
 fn local(context: &Context, args: &Args) -> Result<Goal> {
+    let of_urls = [
+        ("--allow-host", args.allow_host.is_some()),
+        ("--smtp", args.smtp.is_some()),
+        ("--database", args.database.is_some()),
+    ];
+    if let Some((flag, _)) = of_urls.into_iter().find(|(_, given)| *given) {
+        let what = format!("`{flag}` is for an app that runs, and `{}` is a folder", args.target);
+        return Err(Problem::usage(what, "leave it out, or give the app's http:// address instead of a folder").into());
+    }
     let dir = PathBuf::from(&args.target);
+    if !dir.exists() && args.target.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()) {
+        let what = format!("`{}` is no folder", args.target);
+        return Err(Problem::usage(what, format!("for an app that runs there, give http://{}", args.target)).into());
+    }
     let Some(file) = &args.contract else {
         return generated(context, args, &Where { dir, path: args.path.clone() });
     };
@@ -247,11 +268,12 @@ fn generated(context: &Context, args: &Args, place: &Where) -> Result<Goal> {
     let named = |name: &str| files.iter().find(|(path, _)| path.as_str().rsplit('/').next() == Some(name));
     let (contract, _) = named(CONTRACT)
         .ok_or_else(|| Problem::problem("what was generated here has no contract", "give it with `--contract FILE`"))?;
-    for (path, rendered) in [named(CONTRACT), named(audit::NAME)].into_iter().flatten() {
-        if target.tree.get(path).is_none_or(|now| now.as_rendered() != *rendered) {
-            context.ui.warn(&format!("`{path}` is not what was generated; `authwright verify` shows the difference"));
-        }
+    let drifted =
+        |(path, rendered): &&(RelPath, String)| target.tree.get(path).is_none_or(|now| now.as_rendered() != *rendered);
+    for (path, _) in [named(CONTRACT), named(audit::NAME)].into_iter().flatten().filter(drifted) {
+        context.ui.warn(&format!("`{path}` is not what was generated; `authwright verify` shows the difference"));
     }
+    let other_contract = named(CONTRACT).as_ref().is_some_and(drifted);
     let deviations = audit::of(&files)?.map(|(_, audit)| audit.deviations).unwrap_or_default();
     let deviations: Vec<_> = deviations.into_iter().map(|found| (found.control, found.reason)).collect();
     for (id, reason) in &deviations {
@@ -259,9 +281,11 @@ fn generated(context: &Context, args: &Args, place: &Where) -> Result<Goal> {
     }
     let folder = std::path::absolute(target.disk()?.root())?;
     let contract = read(&folder.join(contract.as_str()))?;
-    let modules = lock.modules().into_iter().map(str::to_owned).collect();
+    let modules: Vec<String> = lock.modules().into_iter().map(str::to_owned).collect();
+    catalogue::known_modules(&modules)?;
     let lab = Lab::new(contract, modules, lab::Target::Folder(folder), context.interrupt.shared());
-    Ok(Goal { lab, deviations, record: (!args.no_record).then_some(target) })
+    let record = (!args.no_record).then_some(Record { target, lock, other_contract });
+    Ok(Goal { lab, deviations, record })
 }
 
 fn read(file: &Path) -> Result<Contract> {

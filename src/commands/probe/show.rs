@@ -39,6 +39,13 @@ fn line(finding: &Finding) -> String {
 }
 
 pub fn report(context: &Context, report: &Report, coverage: Option<&Coverage>) {
+    if context.ui.quiet {
+        for finding in report.controls.iter().filter(|one| matches!(one.verdict, Verdict::Fail | Verdict::NotRun)) {
+            let reason = finding.reason.lines().next().unwrap_or_default();
+            context.ui.warn(&format!("{}: {}: {reason}", finding.verdict.name(), finding.id));
+        }
+        return;
+    }
     let of = |verdict: Verdict| report.controls.iter().filter(move |finding| finding.verdict == verdict);
     let mut failed: Vec<&Finding> = of(Verdict::Fail).collect();
     failed.sort_by_key(|finding| finding.severity);

@@ -7,6 +7,8 @@ use regex::Regex;
 use super::{Try, attempt, attempts, usual, variable};
 use crate::{
     app::Folder,
+    contract::NUMBERS,
+    db::{Db, Place},
     lab::Setup,
     random,
     test::{Outcome, Stop, Test},
@@ -19,12 +21,12 @@ pub(super) fn nothing_is_made_up(test: &mut Test<'_>) -> Outcome {
     test.app()?.person()?;
     let whole = attempt(test, &usual)?;
     test.works("with all variables the application starts", whole.serves, whole.shown("all variables"))?;
-    let required = test.lab.start_table()?.required.clone();
-    if required.is_empty() {
-        return Err(Stop::Missing("the contract has no `start.required`".to_owned()));
-    }
     let secret = random::secret();
     let secret_variable = variable(test, "secret")?;
+    // What the contract says must be given, and what must be given whatever it says.
+    let mut required = vec![secret_variable.clone(), variable(test, "base_url")?];
+    let named = test.lab.start_table()?.required.clone();
+    required.extend(named.into_iter().filter(|name| !required.contains(name)).collect::<Vec<_>>());
     let (mut names, mut setups) = (vec![], vec![]);
     for name in &required {
         for (what, value) in [("unset", None), ("empty", Some("")), ("only white space", Some(" \t "))] {
@@ -89,6 +91,7 @@ pub(super) fn production_is_guarded(test: &mut Test<'_>) -> Outcome {
     for (variable, values) in &start.insecure_variables {
         wrong.extend(values.iter().map(|value| (variable.clone(), value.clone())));
     }
+    wrong.extend(without_tls(test)?);
     wrong.dedup();
     let setups: Vec<Setup> =
         wrong.iter().map(|(variable, value)| usual.clone().variable(variable, Some(value))).collect();
@@ -98,6 +101,18 @@ pub(super) fn production_is_guarded(test: &mut Test<'_>) -> Outcome {
         test.refuses("the message names the variable", tried.output.contains(variable), tried.shown(&what));
     }
     development(test, &usual)
+}
+
+/// A database server that can be reached, by an address of this machine that is none of loopback: an application that takes
+/// it without TLS starts, and does not fail for another reason.
+fn without_tls(test: &Test<'_>) -> Outcome<Option<(String, String)>> {
+    let app = test.app()?;
+    match app.contract.db.as_ref().map(|_| app.database()).transpose()?.map(Db::place) {
+        Some(Place::Postgres(url)) => {
+            Ok(Some((variable(test, "database_url")?, url.replace("@127.0.0.1:", "@0.0.0.0:"))))
+        }
+        _ => Ok(None),
+    }
 }
 
 /// In development plain HTTP on this machine and mail in files are allowed, and it says that it is development.
@@ -183,9 +198,8 @@ fn bounds(
     environment: &BTreeMap<String, String>,
 ) -> Outcome<Vec<(String, [i64; 2])>> {
     let missing = |name: &str| Stop::Missing(format!("the contract has no `{name}` in `[start.bounds]`"));
-    let policy = CEILINGS.iter().chain(FLOORS).map(|(name, _)| *name);
-    for name in policy.filter(|name| environment.contains_key(*name)) {
-        given.get(name).ok_or_else(|| missing(name))?;
+    for name in NUMBERS.iter().filter(|name| environment.contains_key(**name)) {
+        given.get(*name).ok_or_else(|| missing(name))?;
     }
     if given.is_empty() {
         return Err(missing("session_absolute"));

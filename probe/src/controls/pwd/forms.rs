@@ -35,7 +35,7 @@ pub(super) fn password_managers(test: &mut Test<'_>) -> Outcome {
 
 fn forms(test: &Test<'_>) -> Outcome<Vec<Form>> {
     let app = test.app()?;
-    app.page("LOGIN")?;
+    app.has_pages()?;
     let (person, client) = app.member()?;
     let waiting = Person::new();
     let verify = app.registered(&waiting)?;
