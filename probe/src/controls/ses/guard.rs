@@ -118,8 +118,7 @@ fn headers(request: &Request, id: &str, email: &str) -> Vec<(String, Request)> {
     {
         pairs.push(("Authorization", value.to_owned()));
     }
-    let with =
-        |(name, value): &(&str, String)| (format!("header {name}: {value}"), request.clone().header(name, value));
+    let with = |(name, value): &(&str, String)| (format!("the header {name}"), request.clone().header(name, value));
     let mut all: Vec<(String, Request)> = pairs.iter().map(with).collect();
     for name in ["X-Original-URL", "X-Rewrite-URL", "X-Forwarded-Uri"] {
         let elsewhere = Request { target: "/".to_owned(), ..request.clone() };

@@ -57,7 +57,8 @@ fn elsewhere(client: &Client, token: &str) -> Outcome<Vec<(String, Request)>> {
         all.push((format!("as `Authorization: {scheme}…`"), request.clone().header("Authorization", value)));
     }
     for pair in lookalikes(client, token) {
-        all.push((format!("in the cookie `{pair}`"), request.clone().header("Cookie", format!("a=b;{pair}"))));
+        let name = pair.split('=').next().unwrap_or_default();
+        all.push((format!("in the cookie `{name}`"), request.clone().header("Cookie", format!("a=b;{pair}"))));
     }
     Ok(all)
 }
