@@ -420,6 +420,18 @@ pub enum LogFormat {
     Text,
 }
 
+/// What the contract does not say and a control needs: a failure of that control.
+#[derive(Debug)]
+pub struct Missing(pub String);
+
+impl std::fmt::Display for Missing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the contract {}", self.0)
+    }
+}
+
+impl std::error::Error for Missing {}
+
 impl Contract {
     /// # Errors
     /// When the text is not TOML, or not of this shape; the message has line and column.

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, bail};
 use postgres::{NoTls, SimpleQueryMessage};
 use rusqlite::types::ValueRef;
 
-use crate::contract::{self, TimeKind};
+use crate::contract::{self, Missing, TimeKind};
 
 const BUSY: Duration = Duration::from_secs(10);
 
@@ -93,7 +93,7 @@ impl Db {
         let entry = self.names.tables.get(table).and_then(|names| names.get(key));
         let nested = |entry: &toml::Value| Some(entry.get("column")?.as_str()?.to_owned());
         let name = entry.and_then(|entry| entry.as_str().map(ToOwned::to_owned).or_else(|| nested(entry)));
-        name.with_context(|| format!("the contract has no `{key}` in `[db.{table}]`"))
+        Ok(name.ok_or_else(|| Missing(format!("has no `{key}` in `[db.{table}]`")))?)
     }
 
     /// The rows of a table whose column has the value; names are the contract's.

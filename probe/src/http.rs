@@ -250,6 +250,16 @@ impl Answer {
     }
 }
 
+/// All texts in a JSON value, in its order.
+pub fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::String(text) => vec![text.clone()],
+        Value::Array(values) => values.iter().flat_map(texts).collect(),
+        Value::Object(fields) => fields.values().flat_map(texts).collect(),
+        _ => vec![],
+    }
+}
+
 fn shown(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(&bytes[..bytes.len().min(SHOWN)]).replace("\r\n", "\n");
     if bytes.len() > SHOWN { format!("{text} … ({} bytes in all)", bytes.len()) } else { text }

@@ -16,7 +16,7 @@ use regex::Regex;
 
 use crate::{
     app::{End, Folder, Process, free_port, last_words, until_open},
-    contract::{Contract, DbKind, Start},
+    contract::{Contract, DbKind, Missing, Start},
     db::{Db, Place},
     mail::Sink,
     postgres_server::Server,
@@ -251,7 +251,7 @@ impl Lab {
     /// # Errors
     /// When the contract does not say how to start the application.
     pub fn start_table(&self) -> Result<&Start> {
-        self.contract.start.as_ref().context("the contract has no `[start]`")
+        Ok(self.contract.start.as_ref().ok_or_else(|| Missing("has no `[start]`".to_owned()))?)
     }
 
     /// Runs the contract's build, if it has one, and notes the program that it tells of.
@@ -471,8 +471,7 @@ impl Lab {
         let usual = settings.into_iter().filter_map(|(name, value)| Some((known(name)?, value)));
         let mut variables: BTreeMap<String, String> = start.variables.clone().into_iter().chain(usual).collect();
         for (name, value) in &setup.settings {
-            let variable =
-                known(name).with_context(|| format!("the contract names no variable for the setting `{name}`"))?;
+            let variable = known(name).ok_or_else(|| Missing(format!("names no variable for the setting `{name}`")))?;
             variables.insert(variable, value.clone());
         }
         if setup.development {
@@ -500,8 +499,7 @@ impl Lab {
     /// # Errors
     /// When the contract has no such command, or it does not end within a minute.
     pub fn operator(&self, app: &App, name: &str, user: &str) -> Result<(bool, String)> {
-        let command =
-            self.contract.operator.get(name).with_context(|| format!("the contract has no `operator.{name}`"))?;
+        let command = self.contract.operator.get(name).ok_or_else(|| Missing(format!("has no `operator.{name}`")))?;
         let command: Vec<String> = self.filled(command)?.iter().map(|word| word.replace("{user}", user)).collect();
         let start = self.start_table()?;
         let mut variables = app.variables.clone();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::{
+    contract,
     http::{Answer, Broken},
     lab::{App, Lab, Setup},
 };
@@ -37,8 +38,7 @@ impl From<Broken> for Stop {
 impl From<anyhow::Error> for Stop {
     fn from(error: anyhow::Error) -> Self {
         let text = format!("{error:#}");
-        // These messages come from what the contract does not name.
-        if text.starts_with("the contract ") { Self::Missing(text) } else { Self::Broken(text) }
+        if error.is::<contract::Missing>() { Self::Missing(text) } else { Self::Broken(text) }
     }
 }
 
@@ -161,5 +161,28 @@ impl<'a> Test<'a> {
         if !holds && self.evidence.len() < KEPT {
             self.evidence.push(Evidence { kind: Kind::Negative, what: what.to_owned(), seen: shown(&seen) });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+
+    use super::{SHOWN, Stop, shown};
+    use crate::contract::Missing;
+
+    #[test]
+    fn what_the_contract_lacks_is_told_from_what_broke() {
+        let missing: anyhow::Result<()> = Err(Missing("has no `[db]`".to_owned()).into());
+        let stop = Stop::from(missing.context("accounts cannot be counted").unwrap_err());
+        assert!(matches!(&stop, Stop::Missing(why) if why.ends_with("the contract has no `[db]`")), "{stop:?}");
+        assert!(matches!(Stop::from(anyhow::anyhow!("the contract was no matter")), Stop::Broken(_)));
+    }
+
+    #[test]
+    fn what_is_shown_has_an_end() {
+        let long = "é".repeat(SHOWN + 1);
+        assert!(shown(&long.as_str()).ends_with(&format!("… ({} bytes in all)", long.len())));
+        assert_eq!(shown(&"short"), "short");
     }
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use scraper::Html;
-use serde_json::Value;
 use url::Url;
 
 use super::{
@@ -13,7 +12,7 @@ use super::{
 };
 use crate::{
     client::{Call, Client},
-    http::Answer,
+    http::{Answer, texts},
     lab::App,
     people::{Person, email},
     random,
@@ -197,15 +196,6 @@ fn links(answer: &Answer) -> Vec<String> {
         attributes.chain(refresh).map(ToOwned::to_owned).collect::<Vec<_>>()
     });
     of_page.chain(texts(&answer.json())).collect()
-}
-
-fn texts(value: &Value) -> Vec<String> {
-    match value {
-        Value::String(text) => vec![text.clone()],
-        Value::Array(values) => values.iter().flat_map(texts).collect(),
-        Value::Object(fields) => fields.values().flat_map(texts).collect(),
-        _ => vec![],
-    }
 }
 
 /// What was posted with a password is not posted on: 303 or 302, never 307 or 308.

@@ -2,11 +2,10 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use serde_json::Value;
-
 use super::super::acts::{Listed, is_dead, own_id, sessions};
 use crate::{
     client::Client,
+    http,
     lab::{App, Setup},
     parallel::at_once,
     people::Person,
@@ -46,7 +45,7 @@ fn is_complete(test: &mut Test<'_>, client: &Client, count: usize) -> Outcome {
 /// Nothing in the list is an identifier of a session.
 fn opens_nothing(test: &mut Test<'_>, clients: &[Client]) -> Outcome {
     let listed = sessions(&clients[0])?;
-    let texts: BTreeSet<String> = listed.iter().flat_map(|Listed { entry, .. }| texts(entry)).collect();
+    let texts: BTreeSet<String> = listed.iter().flat_map(|Listed { entry, .. }| http::texts(entry)).collect();
     for token in clients.iter().filter_map(Client::session) {
         let told = texts.iter().find(|text| text.contains(&token));
         test.refuses("the list does not hold an identifier", told.is_none(), format!("{told:?}"));
@@ -56,15 +55,6 @@ fn opens_nothing(test: &mut Test<'_>, clients: &[Client]) -> Outcome {
         test.refuses("nothing in the list opens a session", answer.denied(), &answer);
     }
     Ok(())
-}
-
-fn texts(value: &Value) -> Vec<String> {
-    match value {
-        Value::String(text) => vec![text.clone()],
-        Value::Array(values) => values.iter().flat_map(texts).collect(),
-        Value::Object(fields) => fields.values().flat_map(texts).collect(),
-        _ => vec![],
-    }
 }
 
 /// Nobody ends a session of somebody else, whose name they know.
@@ -114,7 +104,7 @@ fn at_one_moment(test: &mut Test<'_>, app: &Arc<App>, person: &Person) -> Outcom
         Ok((client, request))
     });
     let answers = at_once(requests.collect::<Outcome<Vec<_>>>()?);
-    let tokens: Vec<String> = answers.iter().flatten().filter_map(crate::http::Answer::session).collect();
+    let tokens: Vec<String> = answers.iter().flatten().filter_map(http::Answer::session).collect();
     test.works("logins at one moment succeed", tokens.len() > CAP, format!("{} of {LOGINS}", tokens.len()))?;
     let mut live = 0;
     for token in &tokens {
