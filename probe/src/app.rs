@@ -129,6 +129,14 @@ impl Process {
         }
     }
 
+    /// Bytes of memory that it takes, without what it started.
+    pub fn memory(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.group.as_raw_nonzero())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+        Some(kibibytes << 10)
+    }
+
     /// Asks the process to end, as an operator does; gives how it ended.
     pub fn stop(&self) -> Option<End> {
         _ = kill_process_group(self.group, Signal::TERM);

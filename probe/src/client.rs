@@ -18,6 +18,23 @@ use crate::{
 /// Cookies as a server set them; nothing of what a browser would refuse is refused.
 pub type Jar = BTreeMap<String, String>;
 
+/// Roles of accounts with passwords. Without them a provider says whose an address is.
+const OF_PASSWORDS: [&str; 13] = [
+    "EMAIL_CHANGE",
+    "EMAIL_CONFIRM",
+    "EMAIL_CONFIRM_PAGE",
+    "FORGOT",
+    "LOGIN",
+    "PWCHANGE",
+    "REAUTH",
+    "REGISTER",
+    "RESEND",
+    "RESET",
+    "RESET_PAGE",
+    "VERIFY",
+    "VERIFY_PAGE",
+];
+
 /// Sends to one application. Each new client has an address and a jar of its own.
 pub struct Client {
     pub app: Arc<App>,
@@ -156,9 +173,13 @@ impl App {
     /// A request of the role, to be filled.
     ///
     /// # Errors
-    /// When the contract has no such role. That is a failure of the control: what it needs is not there.
+    /// When the contract has no such role. That is a failure of the control: what it needs is not there. Where accounts have
+    /// no passwords, what is about them is not applicable.
     pub fn role(&self, name: &str) -> Outcome<Call> {
         let role = self.contract.roles.get(name);
+        if role.is_none() && !self.has_passwords() && OF_PASSWORDS.contains(&name) {
+            return Err(Stop::NotApplicable(format!("there are no passwords, and so no role {name}")));
+        }
         let role = role.ok_or_else(|| Stop::Missing(format!("the contract has no role {name}")))?;
         Ok(self.call_of(name, role))
     }
@@ -175,6 +196,12 @@ impl App {
         }
     }
 
+    /// Those of the roles that it should have: all, but for those of passwords where there are none.
+    pub fn expected<'r>(&self, roles: &[&'r str]) -> Vec<&'r str> {
+        let wanted = |role: &&&str| self.has_passwords() || !OF_PASSWORDS.contains(role);
+        roles.iter().filter(wanted).copied().collect()
+    }
+
     /// Whether there are pages to attack. That a contract has none is believed only where no form answers as a page.
     ///
     /// # Errors
@@ -183,9 +210,15 @@ impl App {
         if self.contract.pages.is_some() {
             return Ok(());
         }
-        for role in ["LOGIN", "REGISTER", "FORGOT"] {
+        // Where nobody types a password, what an account is shown would be pages.
+        let (roles, client) = if self.has_passwords() {
+            (["LOGIN", "REGISTER", "FORGOT"], self.client())
+        } else {
+            (["ME", "SESSIONS", "EXPORT"], self.member()?.1)
+        };
+        for role in roles {
             let path = self.role(role)?.path;
-            let answer = self.client().send(&Request::new("GET", &path).header("Accept", "text/html"))?;
+            let answer = client.elsewhere().send(&Request::new("GET", &path).header("Accept", "text/html"))?;
             if answer.status == 200 && answer.header("content-type").is_some_and(|kind| kind.contains("html")) {
                 return Err(Stop::Missing(format!("the contract has no `[pages]`, and `{path}` is a page")));
             }

@@ -9,18 +9,31 @@ use serde::Deserialize;
 use crate::catalogue;
 
 /// The roles of the catalogue.
-const ROLES: [&str; 22] = [
+const ROLES: [&str; 38] = [
+    "API",
+    "API_FRESH",
+    "API_SCOPED",
     "CSRF",
     "DELETE_ACCOUNT",
+    "DEVICES",
+    "DEVICE_REVOKE",
     "EMAIL_CHANGE",
     "EMAIL_CONFIRM",
     "EMAIL_CONFIRM_PAGE",
     "EXPORT",
     "FORGOT",
+    "IDENTITIES",
+    "JWKS",
     "LOGIN",
     "LOGOUT",
     "ME",
+    "OIDC_CALLBACK",
+    "OIDC_LINK",
+    "OIDC_REAUTH",
+    "OIDC_START",
+    "OIDC_UNLINK",
     "PROTECTED",
+    "PROVIDERS",
     "PWCHANGE",
     "REAUTH",
     "REGISTER",
@@ -30,13 +43,19 @@ const ROLES: [&str; 22] = [
     "REVOKE_ALL_OTHERS",
     "SESSIONS",
     "SESSION_REVOKE",
+    "TOKEN",
+    "TOKEN_REFRESH",
+    "TOKEN_REVOKE",
     "VERIFY",
     "VERIFY_PAGE",
 ];
 /// Refusals that controls name.
-const CODES: [&str; 9] = [
+const CODES: [&str; 13] = [
     "email_unverified",
     "foreign_request",
+    "insufficient_scope",
+    "insufficient_user_authentication",
+    "invalid_grant",
     "not_signed_in",
     "password_breached",
     "password_common",
@@ -44,13 +63,49 @@ const CODES: [&str; 9] = [
     "password_too_long",
     "password_too_short",
     "reauth_required",
+    "token_invalid",
 ];
 const FILES: [&str; 2] = ["common_passwords", "secrets"];
 /// What an operator can tell the application.
 const COMMANDS: [&str; 5] = ["audit", "disable", "enable", "revoke", "revoke_all"];
-const COOKIES: [&str; 2] = ["session", "browser"];
+const COOKIES: [&str; 3] = ["session", "browser", "transaction"];
+/// What the probe calls fields of bodies and queries.
+const FIELDS: [&str; 14] = [
+    "code",
+    "current_password",
+    "device",
+    "email",
+    "error",
+    "grant",
+    "iss",
+    "new_password",
+    "next",
+    "password",
+    "refresh_token",
+    "scope",
+    "state",
+    "token",
+];
+/// What it calls values in answers.
+const VALUES: [&str; 15] = [
+    "access_token",
+    "amr",
+    "auth_time",
+    "current",
+    "device",
+    "email",
+    "email_verified",
+    "expires_in",
+    "id",
+    "list",
+    "location",
+    "provider",
+    "refresh_token",
+    "scope",
+    "token_type",
+];
 /// Settings that are text.
-const SETTINGS: [&str; 10] = [
+const SETTINGS: [&str; 15] = [
     "app_name",
     "base_url",
     "breach_url",
@@ -58,13 +113,21 @@ const SETTINGS: [&str; 10] = [
     "home_path",
     "mail_from",
     "old_secrets",
+    "old_token_keys",
+    "provider_ca",
     "secret",
     "smtp_url",
+    "token_audience",
+    "token_key",
+    "token_scopes",
     "trusted_proxies",
 ];
 /// Settings that are numbers.
-pub const NUMBERS: [&str; 18] = [
+pub const NUMBERS: [&str; 26] = [
+    "access_token",
     "email_token",
+    "jwks_cache",
+    "jwks_cooldown",
     "login_backoff",
     "login_cap",
     "login_failures",
@@ -73,7 +136,11 @@ pub const NUMBERS: [&str; 18] = [
     "mail_address",
     "mail_source",
     "password_min",
+    "provider_timeout",
     "reauth",
+    "refresh_absolute",
+    "refresh_idle",
+    "refresh_source",
     "register_source",
     "resend",
     "reset_token",
@@ -81,6 +148,7 @@ pub const NUMBERS: [&str; 18] = [
     "session_idle",
     "sessions",
     "token_source",
+    "transaction",
     "verify_token",
 ];
 
@@ -102,6 +170,11 @@ pub struct Contract {
     pub roles: BTreeMap<String, Role>,
     /// HTML beside the roles.
     pub pages: Option<Pages>,
+    /// Signed access tokens, and refresh tokens beside them.
+    pub tokens: Option<Tokens>,
+    /// OpenID providers that people may sign in with.
+    #[serde(default)]
+    pub providers: Vec<ProviderNames>,
     pub db: Option<Db>,
     pub start: Option<Start>,
     #[serde(default)]
@@ -140,6 +213,8 @@ pub struct Cookies {
     pub session: String,
     /// Marks the browser in which an account was registered.
     pub browser: Option<String>,
+    /// Binds a visit to a provider to the browser that began it.
+    pub transaction: Option<String>,
     /// The same cookies, by the same keys, as they are named in development.
     #[serde(default)]
     pub development: BTreeMap<String, String>,
@@ -148,7 +223,11 @@ pub struct Cookies {
 impl Cookies {
     /// What the cookie of that key is called, in production and in development.
     pub fn names(&self, key: &str) -> Vec<&str> {
-        let production = if key == "browser" { self.browser.as_deref() } else { Some(self.session.as_str()) };
+        let production = match key {
+            "browser" => self.browser.as_deref(),
+            "transaction" => self.transaction.as_deref(),
+            _ => Some(self.session.as_str()),
+        };
         production.into_iter().chain(self.development.get(key).map(String::as_str)).collect()
     }
 }
@@ -283,6 +362,76 @@ pub struct Pages {
     pub only: BTreeMap<String, Role>,
 }
 
+/// How access tokens are signed and what they say. `{base_url}` in a text is the application's origin.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tokens {
+    /// How the setting `token_key` is written.
+    pub key: KeyFormat,
+    pub alg: Algorithm,
+    pub typ: String,
+    pub issuer: String,
+    pub audience: String,
+    #[serde(default)]
+    pub revocation: Revocation,
+    /// What role `API_SCOPED` asks for.
+    pub scope: String,
+    /// Another one that can be granted.
+    pub other_scope: String,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+pub enum KeyFormat {
+    #[serde(rename = "pkcs8-base64")]
+    Base64,
+    #[serde(rename = "pkcs8-pem")]
+    Pem,
+}
+
+/// With which the application signs its tokens.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+pub enum Algorithm {
+    #[serde(rename = "EdDSA")]
+    Ed25519,
+    #[serde(rename = "ES256")]
+    P256,
+}
+
+/// When an access token ends that was revoked.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Revocation {
+    /// At once: each use looks at what it hangs on.
+    #[default]
+    Checked,
+    /// When it expires, within five minutes.
+    Ttl,
+}
+
+/// A provider, and the variables by which the application is told of it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProviderNames {
+    /// What `{provider}` in paths is.
+    pub id: String,
+    /// Without one, the provider's endpoints are fixed, and it cannot be one of the probe's.
+    pub issuer: Option<String>,
+    pub client_id: String,
+    pub client_secret: String,
+    /// The most seconds since the provider saw somebody sign in.
+    pub max_age: Option<String>,
+    /// How somebody must have signed in there.
+    pub acr: Option<String>,
+}
+
+impl ProviderNames {
+    fn variables(&self) -> impl Iterator<Item = &String> {
+        [&self.client_id, &self.client_secret]
+            .into_iter()
+            .chain([&self.issuer, &self.max_age, &self.acr].into_iter().flatten())
+    }
+}
+
 /// Where accounts are kept, for reading and for dating rows back.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Db {
@@ -354,8 +503,8 @@ impl Start {
         Duration::from_secs(self.seconds)
     }
 
-    /// The variables that are the application's, by all that the contract says of them.
-    pub fn own(&self) -> Vec<String> {
+    /// The variables that are the application's, by all that its start says of them.
+    fn own(&self) -> Vec<String> {
         let named = self.environment.values().chain(&self.required);
         named.chain(self.development.keys()).chain(self.variables.keys()).cloned().collect()
     }
@@ -424,6 +573,15 @@ pub enum LogFormat {
 #[derive(Debug)]
 pub struct Missing(pub String);
 
+/// Whether it can stand in a request's first line as it is, and names no other host.
+fn is_path(text: &str) -> bool {
+    text.starts_with('/') && !text.starts_with("//") && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn is_method(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_uppercase())
+}
+
 impl std::fmt::Display for Missing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "the contract {}", self.0)
@@ -433,6 +591,12 @@ impl std::fmt::Display for Missing {
 impl std::error::Error for Missing {}
 
 impl Contract {
+    /// The variables that are the application's, by all that the contract says of them.
+    pub fn variables(&self) -> Vec<String> {
+        let start = self.start.iter().flat_map(Start::own);
+        start.chain(self.providers.iter().flat_map(ProviderNames::variables).cloned()).collect()
+    }
+
     /// # Errors
     /// When the text is not TOML, or not of this shape; the message has line and column.
     pub fn parse(text: &str) -> Result<Self> {
@@ -444,7 +608,10 @@ impl Contract {
             catalogue::may_deviate(id, reason).context("`deviations` cannot be taken")?;
         }
         for (name, role) in &contract.roles {
+            ensure!(is_path(&role.path), "`roles.{name}.path` is no plain path that begins with `/`");
+            ensure!(is_method(&role.method), "`roles.{name}.method` is no method of HTTP");
             if let Some(mail) = &role.mail {
+                ensure!(role.fields.contains_key(&mail.to), "`roles.{name}.mail.to` is none of its `fields`");
                 let pattern =
                     Regex::new(&mail.token).with_context(|| format!("`roles.{name}.mail.token` is no pattern"))?;
                 ensure!(pattern.captures_len() > 1, "`roles.{name}.mail.token` has no group for the token");
@@ -467,6 +634,9 @@ impl Contract {
         known("operator", self.operator.keys().collect(), &[&COMMANDS])?;
         known("cookies.development", self.cookies.development.keys().collect(), &[&COOKIES])?;
         for (name, role) in &self.roles {
+            known(&format!("roles.{name}.fields"), role.fields.keys().collect(), &[&FIELDS])?;
+            known(&format!("roles.{name}.query"), role.query.keys().collect(), &[&FIELDS])?;
+            known(&format!("roles.{name}.extract"), role.extract.keys().collect(), &[&VALUES])?;
             let cookies = [&role.success, &role.failure].into_iter().filter_map(|one| one.cookie.as_ref()).collect();
             known(&format!("roles.{name}"), cookies, &[&COOKIES])?;
         }
@@ -482,7 +652,7 @@ impl Contract {
 
 #[cfg(test)]
 mod tests {
-    use super::Contract;
+    use super::{Algorithm, Contract, Revocation};
 
     const SMALL: &str = "schema = 1\nencoding = \"json\"\ncookies = { session = \"s\" }\ncsrf = { source = \"origin\" }\n\
                          roles = {}\n";
@@ -507,6 +677,25 @@ mod tests {
     }
 
     #[test]
+    fn a_role_is_a_request_to_the_application() {
+        for (role, why) in [
+            ("method = \"POST\", path = \"/a\", fields = { emial = \"e\" }", "emial"),
+            ("method = \"POST\", path = \"/a\", query = { tokn = \"t\" }", "tokn"),
+            ("method = \"POST\", path = \"/a\", extract = { idd = \"/id\" }", "idd"),
+            ("method = \"POST\", path = \"http://foreign.invalid/a\"", "no plain path"),
+            ("method = \"POST\", path = \"//foreign.invalid/a\"", "no plain path"),
+            ("method = \"POST\", path = \"/a\\r\\nX: y\"", "no plain path"),
+            ("method = \"POST\", path = \"\"", "no plain path"),
+            ("method = \"PO ST\", path = \"/a\"", "no method"),
+            ("method = \"POST\", path = \"/a\", mail = { to = \"email\", token = \"(x)\" }", "`fields`"),
+        ] {
+            let text = SMALL.replace("roles = {}", &format!("roles = {{ LOGIN = {{ {role} }} }}"));
+            let error = format!("{:#}", Contract::parse(&text).unwrap_err());
+            assert!(error.contains("roles.LOGIN") && error.contains(why), "{role}: {error}");
+        }
+    }
+
+    #[test]
     fn a_name_that_nobody_asks_for_is_refused() {
         for (line, why) in [
             ("[codes]\npasword_too_short = \"x\"", "pasword_too_short"),
@@ -525,6 +714,27 @@ mod tests {
         assert!(format!("{:#}", Contract::parse(&misspelt).unwrap_err()).contains("LOGN"));
         let module = SMALL.replace("schema = 1", "schema = 1\nmodules = [\"password\", \"totpp\"]");
         assert!(format!("{:#}", Contract::parse(&module).unwrap_err()).contains("totpp"));
+    }
+
+    #[test]
+    fn what_tokens_are_is_read_and_nothing_else_is_taken() {
+        let table = "[tokens]\nkey = \"pkcs8-base64\"\nalg = \"EdDSA\"\ntyp = \"at+jwt\"\nissuer = \"{base_url}\"\n\
+                     audience = \"{base_url}\"\nscope = \"read\"\nother_scope = \"write\"\n";
+        let tokens = Contract::parse(&format!("{SMALL}{table}")).unwrap().tokens.unwrap();
+        assert_eq!((tokens.alg, tokens.revocation), (Algorithm::Ed25519, Revocation::Checked));
+        for (right, wrong) in [("EdDSA", "none"), ("pkcs8-base64", "hex"), ("typ", "type")] {
+            assert!(Contract::parse(&format!("{SMALL}{}", table.replace(right, wrong))).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_variables_of_providers_are_the_applications() {
+        let provider =
+            "[[providers]]\nid = \"one\"\nissuer = \"ISSUER\"\nclient_id = \"ID\"\nclient_secret = \"SECRET\"\n";
+        let contract = Contract::parse(&format!("{SMALL}{provider}")).unwrap();
+        assert_eq!(contract.variables(), ["ID", "SECRET", "ISSUER"]);
+        let misspelt = provider.replace("issuer", "isuer");
+        assert!(format!("{:#}", Contract::parse(&format!("{SMALL}{misspelt}")).unwrap_err()).contains("isuer"));
     }
 
     #[test]

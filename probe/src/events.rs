@@ -1,6 +1,7 @@
 //! The audit log, read as the contract describes it.
 
 use std::{
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -9,9 +10,12 @@ use regex::Regex;
 use serde_json::Value;
 
 use crate::{
+    client::Client,
     contract::{Log, LogFormat},
-    http::Answer,
+    http::{Answer, Request},
     lab::App,
+    people::Person,
+    random,
     test::{Outcome, Stop},
 };
 
@@ -175,6 +179,45 @@ impl App {
         let said = self.said_with(std::slice::from_ref(&id))?;
         let events = said.lines().filter(|line| line.contains(&id)).filter_map(|line| reader.event(line));
         Ok(events.filter(|event| event.request_id.as_ref() == Some(&id)).collect())
+    }
+
+    /// All that it has said by now: what comes last is a sign-in that is refused, which is in the log.
+    ///
+    /// # Errors
+    /// As for [`Self::said`].
+    pub fn said_by_now(self: &Arc<Self>) -> Outcome<String> {
+        let client = self.client();
+        let last = client.copy().send(&self.refusable(&client)?)?;
+        self.said_with(&[self.request_id(&last)?])
+    }
+
+    /// A sign-in that is refused, and is in the log: with a password that is nobody's, or from a provider to which nobody
+    /// was sent.
+    ///
+    /// # Errors
+    /// When the contract has no role for it.
+    pub fn refusable(&self, client: &Client) -> Outcome<Request> {
+        if self.has_passwords() {
+            return client.guarded(&self.way_in(&Person::new())?);
+        }
+        self.strayed(&[("code", &random::letters(30)), ("state", &random::letters(43))])
+    }
+
+    /// The application's name of such a refusal.
+    ///
+    /// # Errors
+    /// When the contract has none.
+    pub fn refusal_name(&self) -> Outcome<String> {
+        if self.has_passwords() { self.event_name("login_failed") } else { self.trip_name("oidc_refused") }
+    }
+
+    /// The application's name of a protection that refused.
+    ///
+    /// # Errors
+    /// When the contract has none.
+    pub fn trip_name(&self, trip: &str) -> Outcome<String> {
+        let name = self.log_table()?.trips.get(trip).cloned();
+        name.ok_or_else(|| Stop::Missing(format!("the contract has no `{trip}` in `[log.trips]`")))
     }
 
     /// The application's name of what was done.

@@ -18,9 +18,12 @@ use crate::{
     app::{End, Folder, Process, free_port, last_words, until_open},
     contract::{Contract, DbKind, Missing, Start},
     db::{Db, Place},
+    jws,
     mail::Sink,
     postgres_server::Server,
+    provider::{Authority, Provider},
     random,
+    test::Outcome,
 };
 
 /// What browsers see. The application stands behind a proxy that ends TLS there.
@@ -57,6 +60,10 @@ pub struct Setup {
     pub folder: Option<PathBuf>,
     /// A database that is there instead of a fresh one.
     pub database: Option<Place>,
+    /// What happens to the providers before the application starts.
+    pub providers: Option<fn(&[Provider])>,
+    /// Providers that are there instead of new ones.
+    pub known: Option<Arc<[Provider]>>,
 }
 
 impl Setup {
@@ -73,6 +80,15 @@ impl Setup {
         self
     }
 
+    /// With the people of that application: its database, and the providers that they come from.
+    ///
+    /// # Errors
+    /// When its database cannot be told.
+    pub fn with_people_of(self, app: &App) -> Outcome<Self> {
+        let database = Some(app.database()?.place().clone());
+        Ok(Self { database, known: Some(app.providers.clone()), ..self })
+    }
+
     #[must_use]
     pub fn direct(mut self) -> Self {
         self.direct = true;
@@ -83,6 +99,9 @@ impl Setup {
 /// An application that takes requests. It ends with the last value that holds it.
 pub struct App {
     pub contract: Arc<Contract>,
+    pub modules: Vec<String>,
+    /// Those of the contract that can be pointed at the probe, in its order.
+    pub providers: Arc<[Provider]>,
     pub origin: String,
     /// Settings and variables it was started with.
     pub variables: BTreeMap<String, String>,
@@ -163,6 +182,13 @@ impl App {
         })
     }
 
+    /// Bytes of memory that all instances take together; `None` where that cannot be seen.
+    pub fn memory(&self) -> Option<u64> {
+        let processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
+        let all: Option<Vec<u64>> = processes.iter().map(Process::memory).collect();
+        all.filter(|all| !all.is_empty()).map(|all| all.iter().sum())
+    }
+
     /// How the first process of it that ended did so, after waiting for that as long.
     pub fn wait_for_end(&self, patience: Duration) -> Option<End> {
         let processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
@@ -187,7 +213,8 @@ impl App {
         for address in &self.addresses {
             let mut variables = self.variables.clone();
             variables.insert(start.listen.env.clone(), listen(start, *address));
-            let process = Process::start(&lab.filled(&start.command)?, lab.folder()?, &variables, &start.own())?;
+            let process =
+                Process::start(&lab.filled(&start.command)?, lab.folder()?, &variables, &lab.contract.variables())?;
             if !until_open(&process, *address, start.patience(), &self.interrupted)? {
                 bail!("the application did not start again; its last words:\n{}", process.last_words());
             }
@@ -211,6 +238,7 @@ pub struct Lab {
     pub mail_patience: Option<Duration>,
     shared: Mutex<Option<Arc<App>>>,
     server: OnceLock<Result<Server, String>>,
+    authority: OnceLock<Result<Authority, String>>,
     program: OnceLock<String>,
 }
 
@@ -224,6 +252,7 @@ impl Lab {
             mail_patience: None,
             shared: Mutex::new(None),
             server: OnceLock::new(),
+            authority: OnceLock::new(),
             program: OnceLock::new(),
         }
     }
@@ -336,6 +365,8 @@ impl Lab {
         });
         Ok(App {
             contract: self.contract.clone(),
+            modules: self.modules.clone(),
+            providers: Arc::default(),
             origin: origin.to_owned(),
             variables: BTreeMap::new(),
             addresses: vec![address],
@@ -392,7 +423,11 @@ impl Lab {
             (0..setup.instances.unwrap_or(start.instances).max(1)).map(|_| free_port()).collect::<Result<Vec<_>>>()?;
         let addresses: Vec<SocketAddr> =
             ports.into_iter().map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port))).collect();
-        let variables = self.variables(setup, start, &mail, db.as_ref())?;
+        let providers = setup.known.clone().map_or_else(|| self.providers(), Ok)?;
+        if let Some(arrange) = setup.providers {
+            arrange(&providers);
+        }
+        let variables = self.variables(setup, start, (&mail, db.as_ref(), &providers))?;
         let origin = setting_of(&variables, start, "base_url").unwrap_or_else(|| ORIGIN.to_owned());
         let command = self.filled(&start.command)?;
         let cwd = setup.folder.as_deref().map_or_else(|| self.folder(), Ok)?;
@@ -404,7 +439,7 @@ impl Lab {
                 listen(start, SocketAddr::new(setup.host.unwrap_or(address.ip()), address.port())),
             );
             let began = std::time::Instant::now();
-            let process = Process::start(&command, cwd, &variables, &start.own())?;
+            let process = Process::start(&command, cwd, &variables, &self.contract.variables())?;
             match until_open(&process, *address, start.patience(), &self.interrupted) {
                 Ok(true) => processes.push(process),
                 Ok(false) => {
@@ -417,6 +452,8 @@ impl Lab {
         }
         Ok(Started::Up(Box::new(App {
             contract: self.contract.clone(),
+            modules: self.modules.clone(),
+            providers,
             origin,
             variables,
             addresses,
@@ -451,8 +488,7 @@ impl Lab {
         &self,
         setup: &Setup,
         start: &Start,
-        mail: &Sink,
-        db: Option<&Db>,
+        (mail, db, providers): (&Sink, Option<&Db>, &[Provider]),
     ) -> Result<BTreeMap<String, String>> {
         let mut settings = BTreeMap::from([
             ("app_name", APP_NAME.to_owned()),
@@ -467,9 +503,16 @@ impl Lab {
         if let Some(db) = db {
             settings.insert("database_url", self.database_url(db));
         }
+        if let Some(tokens) = &self.contract.tokens {
+            settings.insert("token_key", jws::written(tokens.key, &jws::pkcs8(tokens.alg)?));
+        }
+        if !self.contract.providers.is_empty() {
+            settings.insert("provider_ca", self.authority()?.file().display().to_string());
+        }
         let known = |name: &str| start.environment.get(name).cloned();
         let usual = settings.into_iter().filter_map(|(name, value)| Some((known(name)?, value)));
         let mut variables: BTreeMap<String, String> = start.variables.clone().into_iter().chain(usual).collect();
+        variables.extend(self.clients(providers));
         for (name, value) in &setup.settings {
             let variable = known(name).ok_or_else(|| Missing(format!("names no variable for the setting `{name}`")))?;
             variables.insert(variable, value.clone());
@@ -484,6 +527,33 @@ impl Lab {
             }
         }
         Ok(variables)
+    }
+
+    /// Who certifies the providers.
+    ///
+    /// # Errors
+    /// When keys or its file cannot be made.
+    pub fn authority(&self) -> Result<&Authority> {
+        let authority = self.authority.get_or_init(|| Authority::new().map_err(|error| format!("{error:#}")));
+        authority.as_ref().map_err(|error| anyhow!("{error}"))
+    }
+
+    fn providers(&self) -> Result<Arc<[Provider]>> {
+        let ours = self.contract.providers.iter().filter(|names| names.issuer.is_some());
+        ours.map(|names| Provider::start(&names.id, self.authority()?)).collect()
+    }
+
+    /// What the application is told of providers, and of those that are not the probe's.
+    fn clients(&self, providers: &[Provider]) -> Vec<(String, String)> {
+        let mut variables = vec![];
+        for names in &self.contract.providers {
+            let ours = providers.iter().find(|provider| provider.id == names.id);
+            let client = ours.map(|provider| (provider.client_id.clone(), provider.client_secret.clone()));
+            let (id, secret) = client.unwrap_or_else(|| (random::letters(20), random::letters(40)));
+            variables.extend([(names.client_id.clone(), id), (names.client_secret.clone(), secret)]);
+            variables.extend(names.issuer.clone().zip(ours.map(Provider::issuer)));
+        }
+        variables
     }
 
     fn database_url(&self, db: &Db) -> String {
@@ -505,7 +575,7 @@ impl Lab {
         let mut variables = app.variables.clone();
         variables
             .insert(start.listen.env.clone(), listen(start, SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?))));
-        let process = Process::start(&command, self.folder()?, &variables, &start.own())?;
+        let process = Process::start(&command, self.folder()?, &variables, &self.contract.variables())?;
         let end = process.wait(Duration::from_mins(1)).context("the operator's command did not end within 60 s")?;
         Ok((end.code == Some(0), process.log()))
     }

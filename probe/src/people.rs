@@ -5,10 +5,11 @@ use std::{sync::Arc, time::Duration};
 use regex::Regex;
 
 use crate::{
-    client::Client,
-    http::Answer,
+    client::{Call, Client},
+    http::{Answer, Request},
     lab::App,
     mail::Mail,
+    provider::{Grant, Subject},
     random,
     test::{Outcome, Stop},
 };
@@ -21,12 +22,19 @@ pub const MAIL: Duration = Duration::from_secs(10);
 pub struct Person {
     pub email: String,
     pub password: String,
+    /// Who they are at the first provider.
+    pub subject: String,
 }
 
 impl Person {
     /// An address and a password that nobody had before.
     pub fn new() -> Self {
-        Self { email: email(), password: random::password() }
+        Self { email: email(), password: random::password(), subject: random::letters(20) }
+    }
+
+    /// As the provider knows them.
+    pub fn at_provider(&self) -> Subject {
+        Subject { sub: self.subject.clone(), email: self.email.clone() }
     }
 }
 
@@ -58,6 +66,63 @@ impl Client {
     pub fn login(&mut self, email: &str, password: &str) -> Outcome<Answer> {
         let call = self.app.role("LOGIN")?.field("email", email).field("password", password);
         self.call(&call)
+    }
+
+    /// Signs in by what there is: the password, or the first provider. Gives the answer that makes the session.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub fn enter(&mut self, person: &Person) -> Outcome<Answer> {
+        if self.app.has_passwords() {
+            return self.login(&person.email, &person.password);
+        }
+        let app = self.app.clone();
+        self.sign_in_at(app.provider(0)?, Grant::new(&person.at_provider()))
+    }
+
+    /// The client with the request that signs it in, not sent yet.
+    ///
+    /// # Errors
+    /// When it is not sent to the provider.
+    pub fn about_to_enter(self, person: &Person) -> Outcome<(Self, Request)> {
+        let way_in = self.app.way_in(person)?;
+        self.about_to_enter_by(&way_in, person)
+    }
+
+    /// The same by this way in, with what it has beside.
+    ///
+    /// # Errors
+    /// When it is not sent to the provider.
+    pub fn about_to_enter_by(self, way_in: &Call, person: &Person) -> Outcome<(Self, Request)> {
+        if self.app.has_passwords() {
+            let request = self.guarded(way_in)?;
+            return Ok((self, request));
+        }
+        self.about_to_return(way_in, person)
+    }
+
+    /// Proves once more who it is, by the password or at the first provider.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub fn prove(&mut self, person: &Person) -> Outcome<Answer> {
+        let (mut client, request) = self.copy().about_to_prove(person)?;
+        let answer = client.send(&request)?;
+        self.jar = client.jar;
+        Ok(answer)
+    }
+
+    /// The client with the request that proves it, not sent yet.
+    ///
+    /// # Errors
+    /// When it is not sent to the provider.
+    pub fn about_to_prove(self, person: &Person) -> Outcome<(Self, Request)> {
+        let app = self.app.clone();
+        if app.has_passwords() {
+            let request = self.guarded(&app.role("REAUTH")?.field("password", person.password.as_str()))?;
+            return Ok((self, request));
+        }
+        self.about_to_return(&app.role_at("OIDC_REAUTH", app.provider(0)?)?, person)
     }
 
     /// Confirms an address, from a browser that did not register it.
@@ -134,6 +199,19 @@ impl Client {
 }
 
 impl App {
+    /// What somebody sends first to sign in: their password, or the wish to go to the first provider.
+    ///
+    /// # Errors
+    /// When the contract has no role for it.
+    pub fn way_in(&self, person: &Person) -> Outcome<Call> {
+        if self.has_passwords() {
+            let call = self.role("LOGIN")?.field("email", person.email.as_str());
+            return Ok(call.field("password", person.password.as_str()));
+        }
+        let call = self.role_at("OIDC_START", self.provider(0)?)?;
+        Ok(if call.role().fields.contains_key("next") { call.field("next", "/") } else { call })
+    }
+
     /// Registered, with the link that came by mail.
     ///
     /// # Errors
@@ -143,7 +221,7 @@ impl App {
         self.token("REGISTER", &person.email, 1)
     }
 
-    /// Somebody new, registered and confirmed.
+    /// Somebody new with an account: registered and confirmed, or, where there are no passwords, known by a provider.
     ///
     /// # Errors
     /// When that does not work.
@@ -151,11 +229,16 @@ impl App {
         self.account(Person::new())
     }
 
-    /// This account, registered and confirmed.
+    /// The same for this person.
     ///
     /// # Errors
     /// When that does not work.
     pub fn account(self: &Arc<Self>, person: Person) -> Outcome<Person> {
+        if !self.has_passwords() {
+            // Nothing of how the account came to be stays behind.
+            self.federated(0, &person.at_provider())?.logout()?;
+            return Ok(person);
+        }
         let token = self.registered(&person)?;
         must("VERIFY takes the mailed token", self.client().verify(&token, &person.password)?)?;
         Ok(person)
@@ -166,6 +249,9 @@ impl App {
     /// # Errors
     /// When that does not work.
     pub fn signed_in(self: &Arc<Self>, person: &Person) -> Outcome<Client> {
+        if !self.has_passwords() {
+            return self.federated(0, &person.at_provider());
+        }
         let mut client = self.client();
         let answer = must("LOGIN takes the right password", client.login(&person.email, &person.password)?)?;
         if client.session().is_none() || !client.is_signed_in()? {

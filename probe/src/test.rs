@@ -137,6 +137,11 @@ impl<'a> Test<'a> {
         Ok(Arc::new(self.lab.boot(setup)?))
     }
 
+    /// Whether the application has this module.
+    pub fn has(&self, module: &str) -> bool {
+        self.lab.modules.iter().any(|name| name == module)
+    }
+
     /// # Errors
     /// `NotRun` when the application is not started by the probe.
     pub fn needs_start(&self) -> Outcome {

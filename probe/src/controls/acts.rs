@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::{
     client::{Call, Client},
     contract::CsrfSource,
+    devices::Device,
     http::Answer,
     lab::App,
     people::{Person, email},
@@ -66,7 +67,7 @@ impl Way {
     }
 }
 
-/// A session in the list of role SESSIONS.
+/// An entry of a list: a session of role SESSIONS, a device of DEVICES.
 pub(super) struct Listed {
     pub id: String,
     pub current: bool,
@@ -76,15 +77,19 @@ pub(super) struct Listed {
 /// The sessions that the client's user sees.
 pub(super) fn sessions(client: &Client) -> Outcome<Vec<Listed>> {
     let call = client.app.role("SESSIONS")?;
-    let answer = client.copy().call(&call)?;
+    entries("SESSIONS", &client.copy().call(&call)?)
+}
+
+/// The entries of a list, as the role extracts them.
+fn entries(role: &str, answer: &Answer) -> Outcome<Vec<Listed>> {
     let pointer = |name: &str| {
-        let pointer = call.role().extract.get(name);
-        pointer.ok_or_else(|| Stop::Missing(format!("the contract extracts no `{name}` in role SESSIONS")))
+        let pointer = answer.role.as_ref().and_then(|role| role.extract.get(name));
+        pointer.ok_or_else(|| Stop::Missing(format!("the contract extracts no `{name}` in role {role}")))
     };
     let (list, id, current) = (pointer("list")?, pointer("id")?, pointer("current")?);
     let json = answer.json();
     let Some(list) = json.pointer(list).and_then(Value::as_array).filter(|_| answer.succeeded()) else {
-        return Err(Stop::Positive("SESSIONS lists sessions".to_owned(), answer.exchange()));
+        return Err(Stop::Positive(format!("{role} gives a list"), answer.exchange()));
     };
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
     let listed = |entry: &Value| Listed {
@@ -99,6 +104,17 @@ pub(super) fn sessions(client: &Client) -> Outcome<Vec<Listed>> {
 pub(super) fn own_id(client: &Client) -> Outcome<String> {
     let own = sessions(client)?.into_iter().find(|session| session.current).map(|session| session.id);
     own.ok_or_else(|| Stop::Positive("SESSIONS marks the current session".to_owned(), String::new()))
+}
+
+/// The name of the device in the list of role DEVICES.
+pub(super) fn device_id(device: &Device) -> Outcome<String> {
+    let own = devices(&device.ask("DEVICES")?)?.into_iter().find(|listed| listed.current);
+    own.map(|own| own.id).ok_or_else(|| Stop::Positive("DEVICES marks the device that asks".to_owned(), String::new()))
+}
+
+/// The devices of an answer of role DEVICES.
+pub(super) fn devices(answer: &Answer) -> Outcome<Vec<Listed>> {
+    entries("DEVICES", answer)
 }
 
 /// A copy of the client that has what its token against forgery may be bound to, so that a request of it can be changed in
@@ -133,6 +149,7 @@ pub(super) fn is_dead(test: &mut Test<'_>, what: &str, client: &Client) -> Outco
 /// Somebody who is signed in twice.
 pub(super) struct Member {
     pub person: Person,
+    pub id: Option<String>,
     pub client: Client,
     pub other: Client,
 }
@@ -141,7 +158,8 @@ impl Member {
     pub fn new(app: &Arc<App>) -> Outcome<Self> {
         let (person, client) = app.member()?;
         let other = app.signed_in(&person)?;
-        Ok(Self { person, client, other })
+        let id = client.copy().me()?.value("id");
+        Ok(Self { person, id, client, other })
     }
 
     /// The act with what makes it succeed.
@@ -189,7 +207,7 @@ impl Member {
         if let Some(shift) = self.shift()? {
             return Ok(Some(shift));
         }
-        let login = self.client.app.client().login(&self.person.email, &self.person.password)?;
-        Ok((!login.succeeded()).then(|| format!("the password changed\n{}", login.exchange())))
+        let login = self.client.app.client().enter(&self.person)?;
+        Ok((!login.succeeded()).then(|| format!("the way in changed\n{}", login.exchange())))
     }
 }

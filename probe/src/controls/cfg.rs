@@ -36,16 +36,16 @@ const AT_ONCE: usize = 4;
 const END: Duration = Duration::from_secs(20);
 
 /// How a start went.
-struct Try {
+pub(super) struct Try {
     /// It answers requests.
-    serves: bool,
+    pub(super) serves: bool,
     /// It ended by itself, and not as if all were well.
-    refused: bool,
-    output: String,
+    pub(super) refused: bool,
+    pub(super) output: String,
 }
 
 impl Try {
-    fn shown(&self, what: &str) -> String {
+    pub(super) fn shown(&self, what: &str) -> String {
         let how = match (self.serves, self.refused) {
             (true, _) => "it started and answers requests",
             (false, true) => "it ended",
@@ -56,7 +56,7 @@ impl Try {
 }
 
 /// Starts the application. One that binds its port before it reads its settings does not count as started until it answers.
-fn attempt(test: &Test<'_>, setup: &Setup) -> Outcome<Try> {
+pub(super) fn attempt(test: &Test<'_>, setup: &Setup) -> Outcome<Try> {
     let setup = Setup { instances: Some(1), ..setup.clone() };
     let app = match test.lab.start(&setup)? {
         Started::Ended { code, output, .. } => return Ok(Try { serves: false, refused: code != Some(0), output }),
@@ -76,7 +76,7 @@ fn ask(app: &Arc<App>) -> Outcome<bool> {
 }
 
 /// Tries all of these starts, some at a time, and gives how they went in the same order.
-fn attempts(test: &Test<'_>, setups: &[Setup]) -> Outcome<Vec<Try>> {
+pub(super) fn attempts(test: &Test<'_>, setups: &[Setup]) -> Outcome<Vec<Try>> {
     let queue = Mutex::new(setups.iter().enumerate().collect::<VecDeque<_>>());
     let done = Mutex::new(vec![]);
     let work = || loop {
@@ -92,7 +92,7 @@ fn attempts(test: &Test<'_>, setups: &[Setup]) -> Outcome<Vec<Try>> {
 }
 
 /// What all tries here start from: the shared database, so that none is made for what must not start.
-fn usual(test: &Test<'_>) -> Outcome<Setup> {
+pub(super) fn usual(test: &Test<'_>) -> Outcome<Setup> {
     test.needs_start()?;
     let app = test.app()?;
     let database = app.contract.db.as_ref().map(|_| Ok::<_, Stop>(app.database()?.place().clone())).transpose()?;
@@ -100,7 +100,7 @@ fn usual(test: &Test<'_>) -> Outcome<Setup> {
 }
 
 /// The application's variable of a setting.
-fn variable(test: &Test<'_>, setting: &str) -> Outcome<String> {
+pub(super) fn variable(test: &Test<'_>, setting: &str) -> Outcome<String> {
     let variable = test.lab.start_table()?.environment.get(setting).cloned();
     variable.ok_or_else(|| Stop::Missing(format!("the contract has no `{setting}` in `[start.environment]`")))
 }

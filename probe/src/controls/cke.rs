@@ -15,13 +15,15 @@ use super::{
     Attack,
     acts::{Member, Way, acts, own_id},
     attack,
+    oic::Trip,
 };
 use crate::{
-    client::{Call, Client},
+    client::Client,
     contract::CsrfSource,
     db::hex,
-    http::Answer,
-    lab::App,
+    devices::{Device, bearing},
+    http::{Answer, Request},
+    lab::{App, Setup},
     people::{Person, email},
     random,
     test::{Outcome, Test},
@@ -65,19 +67,17 @@ impl Life {
         let mut client = app.client().with_session(Some(&random::letters(22)));
         let answer = client.me()?;
         self.note(&client, answer);
-        let answer = client.login("nobody@mail.test", "nothing")?;
-        self.note(&client, answer);
+        if app.has_passwords() {
+            let answer = client.login("nobody@mail.test", "nothing")?;
+            self.note(&client, answer);
+        }
         Ok(())
     }
 
     fn lived(&mut self, app: &Arc<App>) -> Outcome {
-        let person = Person::new();
-        let mut client = app.client();
-        let answer = client.register(&person)?;
-        self.note(&client, answer);
-        let token = app.token("REGISTER", &person.email, 1)?;
-        let answer = client.verify(&token, &person.password)?;
-        self.note(&client, answer);
+        if app.has_passwords() {
+            self.signed_up(app)?;
+        }
         for role in acts(app)? {
             let member = Member::new(app)?;
             let mut client = member.client.copy();
@@ -86,7 +86,7 @@ impl Life {
         }
         let person = app.person()?;
         let mut client = app.client();
-        let answer = client.login(&person.email, &person.password)?;
+        let answer = client.enter(&person)?;
         self.note(&client, answer);
         for role in ["ME", "SESSIONS", "EXPORT", "PROTECTED"] {
             if app.contract.roles.contains_key(role) {
@@ -94,7 +94,31 @@ impl Life {
                 self.note(&client, answer);
             }
         }
-        self.reset(app)
+        if !app.providers.is_empty() {
+            self.travelled(app)?;
+        }
+        if app.has_passwords() { self.reset(app) } else { Ok(()) }
+    }
+
+    /// To a provider, and back on a way that nobody was sent on.
+    fn travelled(&mut self, app: &Arc<App>) -> Outcome {
+        let mut client = app.client();
+        let visit = client.visit(app.provider(0)?)?;
+        self.note(&client, visit.answer);
+        let answer = client.send(&app.strayed(&[("code", "none"), ("state", "none")])?)?;
+        self.note(&client, answer);
+        Ok(())
+    }
+
+    fn signed_up(&mut self, app: &Arc<App>) -> Outcome {
+        let person = Person::new();
+        let mut client = app.client();
+        let answer = client.register(&person)?;
+        self.note(&client, answer);
+        let token = app.token("REGISTER", &person.email, 1)?;
+        let answer = client.verify(&token, &person.password)?;
+        self.note(&client, answer);
+        Ok(())
     }
 
     fn reset(&mut self, app: &Arc<App>) -> Outcome {
@@ -221,18 +245,24 @@ fn small(test: &mut Test<'_>) -> Outcome {
     let mut client = app.client();
     let agent = "Mozilla/5.0 ".repeat(300);
     let target = format!("/{}", "a".repeat(2000));
-    let call = app.role("LOGIN")?.field("email", person.email.as_str()).field("password", person.password.as_str());
+    let call = app.way_in(&person)?;
     let mut answers = vec![];
     for _ in 0..5 {
-        let request = client.guarded(&call.clone().query("next", &target))?.with("User-Agent", &agent);
-        answers.push(client.send(&request)?);
+        let (entering, request) = client.about_to_enter_by(&call.clone().query("next", &target), &person)?;
+        client = entering;
+        answers.push(client.send(&request.with("User-Agent", &agent))?);
         test.works("the longest address signs in", client.is_signed_in()?, &answers[answers.len() - 1])?;
     }
     let after_one = client.jar.len();
     for _ in 0..10 {
-        answers.push(client.register(&Person::new())?);
-        let page = app.role("LOGIN")?.query("next", &format!("{target}{}", random::letters(9)));
-        answers.push(client.send(&crate::http::Request { method: "GET".to_owned(), ..page.request() })?);
+        if app.has_passwords() {
+            answers.push(client.register(&Person::new())?);
+        }
+        if !app.providers.is_empty() {
+            answers.push(client.visit(app.provider(0)?)?.answer);
+        }
+        let page = call.clone().query("next", &format!("{target}{}", random::letters(9)));
+        answers.push(client.send(&Request { method: "GET".to_owned(), ..page.request() })?);
     }
     for (cookie, answer) in answers.iter().flat_map(|answer| answer.cookies().into_iter().map(move |one| (one, answer)))
     {
@@ -243,60 +273,83 @@ fn small(test: &mut Test<'_>) -> Outcome {
     let seen = format!("{line} bytes in {} cookies: {:?}", client.jar.len(), client.jar.keys());
     test.refuses("all cookies together have less than 8 KiB", line < LINE_LIMIT, seen.as_str());
     test.refuses("cookies do not add up", client.jar.len() <= after_one + 2, seen);
+    if app.providers.is_empty() { Ok(()) } else { abandoned(test) }
+}
+
+/// Visits to a provider that one browser began and left, and how many may be open.
+const VISITS: usize = 20;
+const OPEN: usize = 10;
+
+/// They add up neither in the browser nor on the server.
+fn abandoned(test: &mut Test<'_>) -> Outcome {
+    let app = test.boot(&Setup::default())?;
+    let provider = app.provider(0)?;
+    let mut client = app.client();
+    for _ in 0..VISITS {
+        client.visit(provider)?;
+    }
+    let seen = format!("{VISITS} visits left {:?}", client.jar.keys());
+    test.refuses("visits to a provider that were left do not add up in the browser", client.jar.len() <= OPEN, seen);
+    let Ok(rows) = app.database().and_then(|db| Ok(db.count("transactions")?)) else { return Ok(()) };
+    let seen = format!("{VISITS} visits left {rows} rows");
+    test.refuses("visits to a provider that were left do not add up on the server", rows <= OPEN, seen);
     Ok(())
 }
 
-/// A value that the application gave out, what it is for, and whose it is.
+/// A value that the application gave out, and what it is for.
 struct Value {
     kind: &'static str,
     text: String,
 }
 
+/// A place where values go, with what makes a request of one.
+type Slot = (&'static str, Client, Request);
+
 /// What is good for one purpose is good for no other.
 fn one_purpose(test: &mut Test<'_>) -> Outcome {
     let app = test.app()?;
     let member = Member::new(&app)?;
-    let waiting = Person::new();
-    let mut browser = app.client();
-    let answer = browser.register(&waiting)?;
-    test.works("REGISTER takes a new account", answer.succeeded(), &answer)?;
-    let verify = app.token("REGISTER", &waiting.email, 1)?;
-    let values = harvest(test, &app, &member, &browser, &verify)?;
+    let mailed = if app.has_passwords() { Some(Mailed::new(test, &app, &member)?) } else { None };
+    let sent = app.providers.first().map(|provider| Trip::new(&app, provider)).transpose()?;
+    let device = if test.has("tokens") { Some(app.device_of(&member.person)?) } else { None };
+    let mut values = of_sessions(&app, &member)?;
+    values.extend(mailed.iter().flat_map(Mailed::values));
+    values.extend(sent.iter().flat_map(|trip| of_a_visit(&app, trip)));
+    values.extend(device.iter().flat_map(of_a_device));
     for value in &values {
-        for (slot, call, mut client) in slots(&app, &member, &waiting, value, &verify)? {
+        let mut slots = slots(test, &app, &member, value)?;
+        if let Some(mailed) = &mailed {
+            slots.extend(mailed.slots(&app, &member, value)?);
+        }
+        for (slot, mut client, request) in slots {
             if slot == value.kind {
                 continue;
             }
-            let answer = client.call(&call)?;
+            let answer = client.send(&request)?;
             let what = format!("a value for `{}` is no `{slot}`", value.kind);
             test.refuses(&what, answer.denied(), format!("{}: {}", value.text, answer.exchange()));
         }
         bearer(test, &app, value)?;
     }
-    in_their_place(test, &app, &member, &waiting, &values)
+    // After all that, each value is still good for its own purpose.
+    let me = member.client.copy().me()?;
+    test.works("the session is good for ME", me.succeeded(), &me)?;
+    if let Some(mut trip) = sent {
+        let answer = trip.come_back()?;
+        test.works("who was sent to a provider comes back", answer.succeeded(), &answer)?;
+    }
+    if let Some(device) = device {
+        let answer = device.refreshing()?;
+        test.works("the refresh token is good for TOKEN_REFRESH", answer.succeeded(), &answer)?;
+    }
+    mailed.map_or(Ok(()), |mailed| mailed.in_their_place(test, &app))
 }
 
-fn harvest(
-    test: &mut Test<'_>,
-    app: &Arc<App>,
-    member: &Member,
-    browser: &Client,
-    verify: &str,
-) -> Outcome<Vec<Value>> {
-    let new = email();
-    let answer = member.client.copy().call(&app.role("EMAIL_CHANGE")?.field("email", new.as_str()))?;
-    test.works("EMAIL_CHANGE takes another address", answer.succeeded(), &answer)?;
-    let answer = app.client().forgot(&member.person.email)?;
-    test.works("FORGOT takes an address", answer.succeeded(), &answer)?;
+fn of_sessions(app: &App, member: &Member) -> Outcome<Vec<Value>> {
     let mut values = vec![
         Value { kind: "session", text: member.client.session().unwrap_or_default() },
-        Value { kind: "verify", text: verify.to_owned() },
-        Value { kind: "reset", text: app.token("FORGOT", &member.person.email, 1)? },
-        Value { kind: "email change", text: app.token("EMAIL_CHANGE", &new, 1)? },
         Value { kind: "session's name", text: own_id(&member.other)? },
     ];
-    let mark = app.contract.cookies.browser.as_ref().and_then(|name| browser.jar.get(name));
-    values.extend(mark.map(|mark| Value { kind: "browser", text: mark.clone() }));
     values.extend(member.client.copy().me()?.value("id").map(|text| Value { kind: "user", text }));
     if app.contract.csrf.source == CsrfSource::Token {
         values.push(Value { kind: "csrf", text: member.client.csrf_token()? });
@@ -304,31 +357,39 @@ fn harvest(
     Ok(values)
 }
 
+fn of_a_visit(app: &App, trip: &Trip) -> Vec<Value> {
+    let cookie = app.contract.cookies.transaction.as_ref().and_then(|name| trip.client.jar.get(name)).cloned();
+    let state = Value { kind: "state", text: trip.visit.ask.state.clone() };
+    cookie.map(|text| Value { kind: "transaction", text }).into_iter().chain([state]).collect()
+}
+
+fn of_a_device(device: &Device) -> Vec<Value> {
+    let value = |kind, text: &String| Value { kind, text: text.clone() };
+    vec![value("access token", &device.access), value("refresh token", &device.refresh)]
+}
+
 /// Where values go, with this one in each of them.
-fn slots(
-    app: &Arc<App>,
-    member: &Member,
-    waiting: &Person,
-    value: &Value,
-    verify: &str,
-) -> Outcome<Vec<(&'static str, Call, Client)>> {
+fn slots(test: &Test<'_>, app: &Arc<App>, member: &Member, value: &Value) -> Outcome<Vec<Slot>> {
     let text = value.text.as_str();
-    let owner = if value.kind == "verify" { waiting } else { &member.person };
-    let verification = app.role("VERIFY")?;
-    let takes_password = verification.role().fields.contains_key("password");
-    let proven = verification.clone().field("token", text).field("password", owner.password.as_str());
+    let revoking = member.client.elsewhere();
+    let revoke = revoking.guarded(&app.role("SESSION_REVOKE")?.segment("id", text))?;
     let mut all = vec![
-        ("session", app.role("ME")?, app.client().with_session(Some(text))),
-        ("verify", proven, app.client()),
-        ("reset", app.role("RESET")?.field("token", text).field("password", random::password()), app.client()),
-        ("email change", app.role("EMAIL_CONFIRM")?.field("token", text), member.client.elsewhere()),
-        ("session's name", app.role("SESSION_REVOKE")?.segment("id", text), member.client.elsewhere()),
+        ("session", app.client().with_session(Some(text)), app.role("ME")?.request()),
+        ("session's name", revoking, revoke),
     ];
-    if let Some(name) = app.contract.cookies.browser.as_ref().filter(|_| takes_password) {
-        let mut client = app.client();
-        client.jar.insert(name.clone(), text.to_owned());
-        // Without the password: only the browser that registered needs none.
-        all.push(("browser", verification.field("token", verify), client));
+    if let Some(provider) = app.providers.first() {
+        let trip = Trip::new(app, provider)?;
+        all.push(("state", trip.client.copy(), trip.visit.back(&trip.code).with("state", text).request(app)?));
+        let mut client = trip.client;
+        if let Some(name) = &app.contract.cookies.transaction {
+            client.jar.insert(name.clone(), text.to_owned());
+        }
+        all.push(("transaction", client, trip.visit.back(&trip.code).request(app)?));
+    }
+    if test.has("tokens") {
+        let refresh = app.role("TOKEN_REFRESH")?.field("refresh_token", text).request();
+        all.push(("refresh token", app.client(), refresh));
+        all.push(("access token", app.client(), bearing(&app.role("API")?, text)));
     }
     Ok(all)
 }
@@ -343,13 +404,69 @@ fn bearer(test: &mut Test<'_>, app: &Arc<App>, value: &Value) -> Outcome {
     Ok(())
 }
 
-/// After all that, each value is still good for its own purpose.
-fn in_their_place(test: &mut Test<'_>, app: &Arc<App>, member: &Member, waiting: &Person, values: &[Value]) -> Outcome {
-    let of = |kind: &str| values.iter().find(|value| value.kind == kind).map_or("", |value| value.text.as_str());
-    let me = member.client.copy().me()?;
-    test.works("the session is good for ME", me.succeeded(), &me)?;
-    let answer = app.client().verify(of("verify"), &waiting.password)?;
-    test.works("the link that confirms an address is good for VERIFY", answer.succeeded(), &answer)?;
-    let answer = app.client().reset(of("reset"), &random::password())?;
-    test.works("the reset link is good for RESET", answer.succeeded(), &answer)
+/// What was mailed to somebody who waits for confirmation, and to a member; and the mark of the browser that registered.
+struct Mailed {
+    waiting: Person,
+    owner: Person,
+    browser: Option<String>,
+    verify: String,
+    reset: String,
+    change: String,
+}
+
+impl Mailed {
+    fn new(test: &mut Test<'_>, app: &Arc<App>, member: &Member) -> Outcome<Self> {
+        let (waiting, new, mut browser) = (Person::new(), email(), app.client());
+        let answer = browser.register(&waiting)?;
+        test.works("REGISTER takes a new account", answer.succeeded(), &answer)?;
+        let answer = member.client.copy().call(&app.role("EMAIL_CHANGE")?.field("email", new.as_str()))?;
+        test.works("EMAIL_CHANGE takes another address", answer.succeeded(), &answer)?;
+        let answer = app.client().forgot(&member.person.email)?;
+        test.works("FORGOT takes an address", answer.succeeded(), &answer)?;
+        let mark = app.contract.cookies.browser.as_ref().and_then(|name| browser.jar.get(name));
+        Ok(Self {
+            browser: mark.cloned(),
+            verify: app.token("REGISTER", &waiting.email, 1)?,
+            reset: app.token("FORGOT", &member.person.email, 1)?,
+            change: app.token("EMAIL_CHANGE", &new, 1)?,
+            owner: member.person.clone(),
+            waiting,
+        })
+    }
+
+    fn values(&self) -> Vec<Value> {
+        let value = |kind, text: &String| Value { kind, text: text.clone() };
+        let mailed = [("verify", &self.verify), ("reset", &self.reset), ("email change", &self.change)];
+        let mark = self.browser.as_ref().map(|mark| ("browser", mark));
+        mailed.into_iter().chain(mark).map(|(kind, text)| value(kind, text)).collect()
+    }
+
+    fn slots(&self, app: &Arc<App>, member: &Member, value: &Value) -> Outcome<Vec<Slot>> {
+        let text = value.text.as_str();
+        let owner = if value.kind == "verify" { &self.waiting } else { &self.owner };
+        let verification = app.role("VERIFY")?;
+        let takes_password = verification.role().fields.contains_key("password");
+        let proven = verification.clone().field("token", text).field("password", owner.password.as_str());
+        let reset = app.role("RESET")?.field("token", text).field("password", random::password());
+        let change = app.role("EMAIL_CONFIRM")?.field("token", text);
+        let mut all = vec![
+            ("verify", app.client(), proven),
+            ("reset", app.client(), reset),
+            ("email change", member.client.elsewhere(), change),
+        ];
+        if let Some(name) = app.contract.cookies.browser.as_ref().filter(|_| takes_password) {
+            let mut client = app.client();
+            client.jar.insert(name.clone(), text.to_owned());
+            // Without the password: only the browser that registered needs none.
+            all.push(("browser", client, verification.field("token", self.verify.as_str())));
+        }
+        all.into_iter().map(|(slot, client, call)| Ok((slot, client.copy(), client.guarded(&call)?))).collect()
+    }
+
+    fn in_their_place(&self, test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
+        let answer = app.client().verify(&self.verify, &self.waiting.password)?;
+        test.works("the link that confirms an address is good for VERIFY", answer.succeeded(), &answer)?;
+        let answer = app.client().reset(&self.reset, &random::password())?;
+        test.works("the reset link is good for RESET", answer.succeeded(), &answer)
+    }
 }

@@ -4,15 +4,18 @@ mod acts;
 mod cfg;
 mod cke;
 mod csr;
+mod doors;
 mod eml;
 mod hdr;
 mod inp;
+mod jwt;
 mod log;
 mod oic;
 mod pwd;
 mod rac;
 mod red;
 mod reg;
+mod rft;
 mod rst;
 mod ses;
 mod silence;
@@ -48,12 +51,14 @@ const GROUPS: &[&[Attack]] = &[
     eml::ATTACKS,
     hdr::ATTACKS,
     inp::ATTACKS,
+    jwt::ATTACKS,
     log::ATTACKS,
     oic::ATTACKS,
     pwd::ATTACKS,
     rac::ATTACKS,
     red::ATTACKS,
     reg::ATTACKS,
+    rft::ATTACKS,
     rst::ATTACKS,
     ses::ATTACKS,
     sto::ATTACKS,

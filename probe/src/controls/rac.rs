@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{Attack, attack};
 use crate::{
     client::{Call, Client},
+    devices::Device,
     http::{Answer, Request},
     lab::App,
     parallel::at_once,
@@ -26,7 +27,7 @@ const CROWD: usize = 24;
 type Crowd = Vec<(Client, Request)>;
 
 /// The answers, if each request got one that is no fault of the server.
-fn raced(test: &mut Test<'_>, crowd: Crowd) -> Vec<Answer> {
+pub(super) fn raced(test: &mut Test<'_>, crowd: Crowd) -> Vec<Answer> {
     let count = crowd.len();
     let results = at_once(crowd);
     let broken = results.iter().find_map(|result| match result {
@@ -196,7 +197,7 @@ fn revoking_wins(test: &mut Test<'_>) -> Outcome {
     const ROUNDS: usize = 24;
     let app = test.app()?;
     for round in 0..ROUNDS {
-        let change = if round % 3 == 2 { Change::Others } else { Change::Password };
+        let change = if round % 3 == 2 || !app.has_passwords() { Change::Others } else { Change::Password };
         renewed_meanwhile(test, &app, change)?;
     }
     Ok(())
@@ -220,15 +221,14 @@ fn renewed_meanwhile(test: &mut Test<'_>, app: &Arc<App>, change: Change) -> Out
         Change::Others => app.role("REVOKE_ALL_OTHERS")?,
     };
     let mut crowd = vec![guarded(owner, &ending)?];
-    for _ in 0..3 {
-        crowd.push(guarded(visitor.copy(), &app.role("ME")?)?);
+    crowd.extend(beside(test, &person, change, [&visitor, &renewer])?);
+    let mut devices = vec![];
+    for _ in 0..if test.has("tokens") { 3 } else { 0 } {
+        devices.push(app.device_of(&person)?);
     }
-    crowd.push(guarded(renewer.copy(), &app.role("REAUTH")?.field("password", person.password.as_str()))?);
-    if change == Change::Password {
-        let login = app.role("LOGIN")?.field("email", person.email.as_str());
-        let login = login.field("password", person.password.as_str());
-        crowd.push(guarded(app.client(), &login)?);
-        crowd.push(guarded(app.client(), &login)?);
+    for device in &devices {
+        let call = app.role("TOKEN_REFRESH")?.field("refresh_token", device.refresh.as_str());
+        crowd.push((app.client(), call.request()));
     }
     let answers = raced(test, crowd);
     let Some(ended) = answers.first() else { return Ok(()) };
@@ -238,7 +238,34 @@ fn renewed_meanwhile(test: &mut Test<'_>, app: &Arc<App>, change: Change) -> Out
     for session in before.chain(made) {
         is_over(test, app, &ending, &session)?;
     }
+    let made = answers.iter().filter_map(|answer| Device::of(app, answer).ok());
+    for device in devices.into_iter().chain(made) {
+        super::jwt::ended(test, &format!("a {} that ran beside", ending.name()), &device)?;
+    }
     Ok(())
+}
+
+/// What renews sessions, makes tokens of them, or is begun with the old password.
+fn beside(test: &Test<'_>, person: &Person, change: Change, [visitor, renewer]: [&Client; 2]) -> Outcome<Crowd> {
+    let app = visitor.app.clone();
+    let mut crowd = vec![];
+    for _ in 0..3 {
+        crowd.push(guarded(visitor.copy(), &app.role("ME")?)?);
+    }
+    crowd.push(renewer.copy().about_to_prove(person)?);
+    if test.has("tokens") && app.grants_by_session()? {
+        crowd.push(guarded(visitor.copy(), &app.session_grant()?)?);
+    }
+    if change == Change::Password {
+        let login = app.way_in(person)?;
+        crowd.push(guarded(app.client(), &login)?);
+        crowd.push(guarded(app.client(), &login)?);
+    }
+    if change == Change::Password && test.has("tokens") && app.grants_by_password()? {
+        let call = app.password_grant(&person.email, &person.password)?;
+        crowd.push((app.client(), call.request()));
+    }
+    Ok(crowd)
 }
 
 fn is_over(test: &mut Test<'_>, app: &Arc<App>, ending: &Call, session: &str) -> Outcome {

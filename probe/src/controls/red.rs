@@ -9,12 +9,14 @@ use super::{
     Attack,
     acts::{Member, Way, went_through},
     attack,
+    oic::Trip,
 };
 use crate::{
     client::{Call, Client},
     http::{Answer, texts},
     lab::App,
     people::{Person, email},
+    provider::{Grant, Subject},
     random,
     test::{Outcome, Stop, Test},
 };
@@ -68,13 +70,16 @@ const NAMES: [&str; 6] = ["next", "return_to", "redirect", "redirect_uri", "cont
 fn way_back(test: &mut Test<'_>) -> Outcome {
     let app = test.app()?;
     let person = app.person()?;
-    let answer = app.client().login(&person.email, &person.password)?;
-    test.works("LOGIN takes the right password", answer.succeeded(), &answer)?;
+    let answer = app.client().enter(&person)?;
+    test.works("who has an account signs in", answer.succeeded(), &answer)?;
     let host = app.origin.split("://").nth(1).unwrap_or_default().to_owned();
     let mut ways: Vec<String> = FOREIGN.iter().map(|way| way.replace("HOST", &host)).collect();
     ways.push(format!("//evil.test/{}", "a".repeat(10_000)));
     for way in ways.iter().take(8) {
         from_api(test, &app, &person, way)?;
+    }
+    if !app.providers.is_empty() {
+        by_provider(test, &app, &ways)?;
     }
     let Some(pages) = &app.contract.pages else { return Ok(()) };
     let missing = || Stop::Missing("the contract has no `next` in `[pages]`".to_owned());
@@ -89,13 +94,37 @@ fn way_back(test: &mut Test<'_>) -> Outcome {
     Ok(())
 }
 
+/// Who signs in at a provider is led to a path of this origin.
+fn by_provider(test: &mut Test<'_>, app: &Arc<App>, ways: &[String]) -> Outcome {
+    let (subject, provider) = (Subject::new(), app.provider(0)?);
+    let start = app.role_at("OIDC_START", provider)?;
+    let led = |way: &str| {
+        let (mut client, call) = (app.client(), start.clone().field("next", way));
+        let begun = client.copy().call(&call)?;
+        if begun.denied() {
+            return Ok(begun);
+        }
+        let visit = client.visit_by(&call, provider)?;
+        let code = provider.grant(&visit.ask, Grant::new(&subject));
+        // The way back may not choose, either.
+        let back = NAMES.iter().fold(visit.back(&code), |back, name| back.and(name, way));
+        client.send(&back.request(app)?)
+    };
+    let answer = led(WAY_BACK)?;
+    let location = answer.header("location").map(ToOwned::to_owned);
+    test.works("a path of this site is where a sign-in leads", location.as_deref() == Some(WAY_BACK), &answer)?;
+    for way in ways {
+        leads_nowhere_else(test, app, "a sign-in at a provider", &led(way)?);
+    }
+    Ok(())
+}
+
 /// The API may be asked for a way back, too, by a field or a parameter.
 fn from_api(test: &mut Test<'_>, app: &Arc<App>, person: &Person, way: &str) -> Outcome {
-    let login = app.role("LOGIN")?.field("email", person.email.as_str()).field("password", person.password.as_str());
-    let asked = NAMES.iter().fold(login, |call, name| call.query(name, way));
-    let mut client = app.client();
-    let answer = client.call(&asked)?;
-    leads_nowhere_else(test, app, "LOGIN", &answer);
+    let asked = NAMES.iter().fold(app.way_in(person)?, |call, name| call.query(name, way));
+    let (mut client, request) = app.client().about_to_enter_by(&asked, person)?;
+    let answer = client.send(&request)?;
+    leads_nowhere_else(test, app, "a sign-in", &answer);
     let logout = NAMES.iter().fold(app.role("LOGOUT")?, |call, name| call.query(name, way));
     let answer = client.call(&logout)?;
     leads_nowhere_else(test, app, "LOGOUT", &answer);
@@ -202,7 +231,7 @@ fn links(answer: &Answer) -> Vec<String> {
 fn after_a_post(test: &mut Test<'_>) -> Outcome {
     let app = test.app()?;
     for way in Way::all(&app) {
-        for role in ["LOGIN", "RESET", "REAUTH", "PWCHANGE"] {
+        for role in app.expected(&["LOGIN", "RESET", "REAUTH", "PWCHANGE"]) {
             let (call, mut client, secret) = post(&app, role, way)?;
             let answer = client.call(&call)?;
             let what = format!("{role}{} does not make the browser post on", way.name());
@@ -216,6 +245,19 @@ fn after_a_post(test: &mut Test<'_>) -> Outcome {
             test.works(&format!("{role} takes what is right"), done, &answer)?;
         }
     }
+    if app.providers.is_empty() { Ok(()) } else { after_a_visit(test, &app) }
+}
+
+/// A browser that comes back from a provider leaves the address with the code behind.
+fn after_a_visit(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
+    let mut trip = Trip::new(app, app.provider(0)?)?;
+    let begun = &trip.visit.answer;
+    test.refuses("OIDC_START does not make the browser post on", ![307, 308].contains(&begun.status), begun);
+    let (code, answer) = (trip.code.clone(), trip.come_back()?);
+    test.works("who comes back from a provider is signed in", answer.succeeded(), &answer)?;
+    test.refuses("who comes back is led on by 303", [200, 302, 303].contains(&answer.status), &answer);
+    let echoed = answer.text().contains(&code) || answer.headers.iter().any(|(_, value)| value.contains(&code));
+    test.refuses("the answer to who comes back repeats no code", !echoed, &answer);
     Ok(())
 }
 
@@ -245,7 +287,7 @@ fn reflection(test: &mut Test<'_>) -> Outcome {
     let (person, member) = app.member()?;
     let me = member.copy().me()?;
     test.works("ME names the account that signed in", me.value("email").as_ref() == Some(&person.email), &me)?;
-    if app.contract.pages.is_some() {
+    if app.contract.pages.is_some() && app.has_passwords() {
         let page = app.client().call(&app.page("LOGIN")?)?;
         let is_page = page.header("content-type").is_some_and(|kind| kind.contains("text/html"));
         test.works("the sign-in page is a page", page.status == 200 && is_page, &page)?;
@@ -272,7 +314,18 @@ fn payloads() -> [String; 7] {
 }
 
 fn in_fields(test: &mut Test<'_>, app: &Arc<App>, way: Way, payload: &str) -> Outcome {
-    for role in ["LOGIN", "REGISTER", "FORGOT", "RESEND", "VERIFY", "RESET"] {
+    if let Some(provider) = app.providers.first().filter(|_| way == Way::Api) {
+        let start = app.role_at("OIDC_START", provider)?;
+        is_harmless(test, "the way back of OIDC_START", &app.client().call(&start.field("next", payload))?);
+        for name in ["code", "state", "iss", "error", "error_description", "error_uri"] {
+            let request = app.strayed(&[(name, payload)])?;
+            for request in [request.clone(), request.with("Accept", "text/html")] {
+                let answer = app.client().send(&request)?;
+                is_harmless(test, &format!("{name} in the address of OIDC_CALLBACK"), &answer);
+            }
+        }
+    }
+    for role in app.expected(&["LOGIN", "REGISTER", "FORGOT", "RESEND", "VERIFY", "RESET"]) {
         let call = way.call(app, role)?;
         for name in call.role().fields.keys() {
             let filled = call.role().fields.keys().fold(call.clone(), |call, other| {
@@ -292,6 +345,7 @@ fn in_links(test: &mut Test<'_>, app: &Arc<App>, member: &Client, way: Way, payl
     for role in ["LOGIN", "VERIFY", "RESET", "EMAIL_CONFIRM"] {
         let read = if role == "LOGIN" { "ME".to_owned() } else { format!("{role}_PAGE") };
         let page = match way {
+            Way::Form if app.expected(&[role]).is_empty() => continue,
             Way::Form => app.page(role)?,
             Way::Api if app.contract.roles.contains_key(&read) => app.role(&read)?,
             Way::Api => continue,

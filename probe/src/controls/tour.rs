@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use crate::{
     client::{Call, Client},
+    devices::Device,
     http::Answer,
     lab::App,
     people::{self, Person},
+    provider::{Grant, Subject},
     random,
     test::{Outcome, Stop},
 };
@@ -51,6 +53,12 @@ impl Tour {
             unknown: people::email(),
             person: Person::new(),
         };
+        if !app.has_passwords() {
+            let client = tour.again()?;
+            tour.providers(client)?;
+            tour.leave()?;
+            return Ok(tour);
+        }
         tour.secrets.push(tour.person.password.clone());
         tour.sign_up()?;
         let client = tour.sign_in()?;
@@ -59,7 +67,11 @@ impl Tour {
         drop(client);
         let client = tour.again()?;
         let client = tour.change_address(client)?;
+        let client = if app.providers.is_empty() { client } else { tour.linked(client)? };
         tour.end_sessions(client)?;
+        if app.contract.tokens.is_some() {
+            tour.use_devices()?;
+        }
         tour.leave()?;
         Ok(tour)
     }
@@ -74,14 +86,14 @@ impl Tour {
         if !fails && !answer.succeeded() {
             return Err(Stop::Positive(format!("{} works", call.name()), answer.exchange()));
         }
-        self.keep(client, &answer);
-        self.steps.push(Step {
-            event,
-            answer: answer.clone(),
-            source: client.source.clone(),
-            of_account: !matches!(event, "" | "resend" | "reset_requested"),
-        });
+        self.note(client, answer.clone(), event);
         Ok(answer)
+    }
+
+    fn note(&mut self, client: &Client, answer: Answer, event: &'static str) {
+        self.keep(client, &answer);
+        let of_account = !matches!(event, "" | "resend" | "reset_requested");
+        self.steps.push(Step { event, answer, source: client.source.clone(), of_account });
     }
 
     fn keep(&mut self, client: &Client, answer: &Answer) {
@@ -200,8 +212,66 @@ impl Tour {
 
     fn again(&mut self) -> Outcome<Client> {
         let mut client = self.client();
+        if !self.app.has_passwords() {
+            let subject = self.person.at_provider();
+            self.by_provider(&mut client, "OIDC_START", &subject, "federated_login")?;
+            return Ok(client);
+        }
         let login = self.login(&self.person.email, &self.person.password)?;
         self.right(&mut client, &login, "login")?;
+        Ok(client)
+    }
+
+    /// To a provider and back.
+    fn by_provider(&mut self, client: &mut Client, role: &str, subject: &Subject, event: &'static str) -> Outcome {
+        let app = self.app.clone();
+        let provider = app.provider(0)?;
+        let visit = client.visit_by(&app.role_at(role, provider)?, provider)?;
+        self.note(client, visit.answer.clone(), "");
+        let grant = Grant::new(subject);
+        self.bearers.push(grant.access_token.clone());
+        let code = provider.grant(&visit.ask, grant);
+        self.bearers.extend([code.clone(), visit.ask.state.clone()]);
+        let answer = client.come_back(&visit, &code)?;
+        if !matches!(answer.status, 200..=399) {
+            return Err(Stop::Positive(format!("who comes back after {role} is welcome"), answer.exchange()));
+        }
+        self.note(client, answer, event);
+        Ok(())
+    }
+
+    /// What goes wrong at a provider, and what an account of one is like.
+    fn providers(&mut self, mut client: Client) -> Outcome {
+        let app = self.app.clone();
+        let me = self.right(&mut client, &app.role("ME")?, "")?;
+        self.user = me.value("id");
+        self.right(&mut client, &app.role("PROTECTED")?, "")?;
+        self.strayed()?;
+        self.end_sessions(client)
+    }
+
+    /// A way back that nobody was sent on.
+    fn strayed(&mut self) -> Outcome {
+        let app = self.app.clone();
+        let mut client = self.client();
+        let visit = client.visit(app.provider(0)?)?;
+        let back = visit.back(&random::letters(30)).with("state", &random::letters(43));
+        let answer = client.send(&back.request(&app)?)?;
+        self.note(&client, answer, "");
+        Ok(())
+    }
+
+    /// An identity is added, signs in, and is taken away.
+    fn linked(&mut self, mut client: Client) -> Outcome<Client> {
+        let (app, subject) = (self.app.clone(), Subject::new());
+        self.by_provider(&mut client, "OIDC_LINK", &subject, "identity_linked")?;
+        self.by_provider(&mut self.client(), "OIDC_START", &subject, "federated_login")?;
+        self.strayed()?;
+        for role in ["PROVIDERS", "IDENTITIES"].into_iter().filter(|role| app.contract.roles.contains_key(*role)) {
+            self.right(&mut client, &app.role(role)?, "")?;
+        }
+        let unlink = app.role_at("OIDC_UNLINK", app.provider(0)?)?;
+        self.right(&mut client, &unlink, "identity_unlinked")?;
         Ok(client)
     }
 
@@ -232,6 +302,60 @@ impl Tour {
         self.right(&mut client, &app.role("REVOKE_ALL_OTHERS")?, "sessions_revoked")?;
         self.right(&mut client, &app.role("EXPORT")?, "exported")?;
         self.right(&mut client, &app.role("LOGOUT")?, "logout")?;
+        Ok(())
+    }
+
+    /// A device's life: it gets tokens, uses and refreshes them, has one stolen, and gives one back.
+    fn use_devices(&mut self) -> Outcome {
+        let app = self.app.clone();
+        let mut device = self.client();
+        let first = self.granted(&mut device)?;
+        self.asked(&mut device, &first)?;
+        let refresh = app.role("TOKEN_REFRESH")?;
+        let with = |token: &str| refresh.clone().field("refresh_token", token);
+        let answer = self.right(&mut device, &with(&first.refresh), "token_refreshed")?;
+        let second = self.held(&answer)?;
+        self.wrong(&mut device, &with(&random::secret()), "")?;
+        self.wrong(&mut device, &with(&first.refresh), "token_reuse")?;
+        self.wrong(&mut device, &with(&second.refresh), "")?;
+        let mut other = self.client();
+        let third = self.granted(&mut other)?;
+        let revoke = app.role("TOKEN_REVOKE")?;
+        self.right(&mut other, &revoke.field("token", third.refresh), "token_revoked")?;
+        self.right(&mut other, &app.role("JWKS")?, "")?;
+        Ok(())
+    }
+
+    fn granted(&mut self, client: &mut Client) -> Outcome<Device> {
+        let app = self.app.clone();
+        let answer = if app.grants_by_password()? {
+            let call = app.password_grant(&self.person.email, &self.person.password)?;
+            self.right(client, &call, "token_issued")?
+        } else {
+            let mut browser = self.again()?;
+            self.right(&mut browser, &app.session_grant()?, "token_issued")?
+        };
+        self.held(&answer)
+    }
+
+    /// The device, whose tokens open something by themselves.
+    fn held(&mut self, answer: &Answer) -> Outcome<Device> {
+        let device = Device::of(&self.app, answer)?;
+        let signature = device.access.rsplit('.').next().unwrap_or_default().to_owned();
+        self.bearers.extend([device.refresh.clone(), signature]);
+        self.secrets.push(device.access.clone());
+        Ok(device)
+    }
+
+    /// Its access token opens what it is for.
+    fn asked(&mut self, client: &mut Client, device: &Device) -> Outcome {
+        for role in ["API", "DEVICES"] {
+            let answer = client.send(&device.bearing(&self.app.role(role)?))?;
+            if !answer.succeeded() {
+                return Err(Stop::Positive(format!("{role} takes an access token"), answer.exchange()));
+            }
+            self.steps.push(Step { event: "", answer, source: client.source.clone(), of_account: false });
+        }
         Ok(())
     }
 

@@ -17,8 +17,10 @@ use sha2::{Digest as _, Sha256};
 use super::{attempt, attempts, usual, variable};
 use crate::{
     app::Folder,
+    client::Client,
     db::hex,
     lab::{App, Setup},
+    people::Person,
     random,
     test::{Outcome, Stop, Test},
     tree,
@@ -158,24 +160,19 @@ pub(super) fn keys_are_apart(test: &mut Test<'_>) -> Outcome {
     let id = client.copy().me()?.value("id").unwrap_or_default();
     let whom = [person.email.clone(), id];
     for forged in forged(&bytes, &secret, &whom) {
-        let answer = client.with_session(Some(&forged)).me()?;
-        test.refuses("nothing made with the secret is a session", answer.denied(), &answer);
-        let answer = app.client().reset(&forged, &random::password())?;
-        test.refuses("nothing made with the secret is a mailed link", answer.denied(), &answer);
+        opens_nothing(test, &client, &forged)?;
     }
     stored_under_other_keys(test, &app, &bytes, &secret, &whom)?;
     let live = client.session().unwrap_or_default();
-    app.client().forgot(&person.email)?;
-    let token = app.token("FORGOT", &person.email, 1)?;
+    let token = mailed(&app, &person)?;
     // The same accounts under another secret.
-    let database = app.database()?.place().clone();
-    let mut next = Setup { database: Some(database), ..Setup::default() };
+    let mut next = Setup::default().with_people_of(&app)?;
     let old_secrets = test.lab.start_table()?.environment.contains_key("old_secrets");
     if old_secrets {
         next = next.set("old_secrets", &secret);
     }
     let rotated = test.boot(&next)?;
-    let again = rotated.client().login(&person.email, &person.password)?;
+    let again = rotated.client().enter(&person)?;
     test.works("after a change of the secret people sign in", again.succeeded(), &again)?;
     let mut before = rotated.client().with_session(Some(&live));
     let answer = before.me()?;
@@ -186,9 +183,40 @@ pub(super) fn keys_are_apart(test: &mut Test<'_>) -> Outcome {
         ));
     }
     test.refuses("a session from before goes on", answer.succeeded(), &answer);
-    let answer = rotated.client().reset(&token, &random::password())?;
-    test.refuses("a mailed link from before goes on", answer.succeeded(), &answer);
+    if let Some(token) = token {
+        let answer = rotated.client().reset(&token, &random::password())?;
+        test.refuses("a mailed link from before goes on", answer.succeeded(), &answer);
+    }
     Ok(())
+}
+
+/// Not as a session, a mailed link, a way back from a provider or a refresh token.
+fn opens_nothing(test: &mut Test<'_>, client: &Client, forged: &str) -> Outcome {
+    let app = client.app.clone();
+    let answer = client.with_session(Some(forged)).me()?;
+    test.refuses("nothing made with the secret is a session", answer.denied(), &answer);
+    if app.has_passwords() {
+        let answer = app.client().reset(forged, &random::password())?;
+        test.refuses("nothing made with the secret is a mailed link", answer.denied(), &answer);
+    }
+    if !app.providers.is_empty() {
+        let answer = app.client().send(&app.strayed(&[("code", "none"), ("state", forged)])?)?;
+        test.refuses("nothing made with the secret is a way back from a provider", answer.denied(), &answer);
+    }
+    if test.has("tokens") {
+        let answer = app.refresh(forged)?;
+        test.refuses("nothing made with the secret is a refresh token", answer.denied(), &answer);
+    }
+    Ok(())
+}
+
+/// A link to a new password; none where there are no passwords.
+pub(super) fn mailed(app: &Arc<App>, person: &Person) -> Outcome<Option<String>> {
+    if !app.has_passwords() {
+        return Ok(None);
+    }
+    app.client().forgot(&person.email)?;
+    app.token("FORGOT", &person.email, 1).map(Some)
 }
 
 /// What somebody would make who knows the secret but not what it is used for.
@@ -216,8 +244,9 @@ fn stored_under_other_keys(
     secret: &str,
     whom: &[String; 2],
 ) -> Outcome {
-    // Something that is stored under a key: counters of failures.
-    app.client().login(&whom[0], &random::password())?;
+    // Something that is stored under a key: counters of failures, or of visits to a provider.
+    let stranger = Person { email: whom[0].clone(), ..Person::new() };
+    app.client().call(&app.way_in(&stranger)?)?;
     let mut plain = vec![];
     for who in whom {
         let whats = ["", "account\0", "mail\0", "login\0", "account:", "mail:", "login:", "email:"];

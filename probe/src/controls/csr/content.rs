@@ -19,9 +19,7 @@ pub(super) fn content_types(test: &mut Test<'_>) -> Outcome {
     if app.contract.encoding != Encoding::Json {
         return takes_no_json(test, &app);
     }
-    for role in
-        ["LOGIN", "REGISTER", "FORGOT", "VERIFY", "RESET", "REAUTH", "EMAIL_CHANGE", "EMAIL_CONFIRM", "PWCHANGE"]
-    {
+    for role in app.expected(&ROLES) {
         let case = Case::new(&app, role)?;
         for (what, request) in mistyped(&case.client.guarded(&case.call)?) {
             let answer = case.client.elsewhere().send(&request)?;
@@ -35,19 +33,69 @@ pub(super) fn content_types(test: &mut Test<'_>) -> Outcome {
         let answer = case.client.elsewhere().call(&case.call)?;
         test.works(&format!("{role} takes JSON that is declared"), answer.succeeded(), &answer)?;
     }
+    if !app.providers.is_empty() {
+        travels(test, &app)?;
+    }
+    if test.has("tokens") {
+        tokens(test, &app)?;
+    }
     Ok(())
+}
+
+const ROLES: [&str; 9] =
+    ["LOGIN", "REGISTER", "FORGOT", "VERIFY", "RESET", "REAUTH", "EMAIL_CHANGE", "EMAIL_CONFIRM", "PWCHANGE"];
+
+/// What sends a browser to a provider takes no body that a page elsewhere can send.
+fn travels(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
+    for role in ["OIDC_START", "OIDC_LINK", "OIDC_REAUTH"] {
+        let call = app.role_at(role, app.provider(0)?)?;
+        if !call.role().fields.contains_key("next") {
+            continue;
+        }
+        let (call, client) = (call.field("next", "/"), visited(&app.member()?.1)?);
+        for (what, request) in mistyped(&client.guarded(&call)?) {
+            let answer = client.elsewhere().send(&request)?;
+            test.refuses(&format!("{role} takes no body {what}"), answer.denied(), &answer);
+        }
+        let answer = client.elsewhere().call(&call)?;
+        test.works(&format!("{role} takes JSON that is declared"), answer.succeeded(), &answer)?;
+    }
+    Ok(())
+}
+
+/// What gives tokens takes no body that a page elsewhere can send.
+fn tokens(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
+    let (person, device) = app.device()?;
+    let browser = app.signed_in(&person)?;
+    let mut calls = vec![
+        (app.client(), app.role("TOKEN_REFRESH")?.field("refresh_token", device.refresh.as_str())),
+        (app.client(), app.role("TOKEN_REVOKE")?.field("token", device.refresh.as_str())),
+    ];
+    if app.grants_by_password()? {
+        calls.push((app.client(), app.password_grant(&person.email, &person.password)?));
+    }
+    if app.grants_by_session()? {
+        calls.push((visited(&browser)?, app.session_grant()?));
+    }
+    for (client, call) in &calls {
+        for (what, request) in mistyped(&client.guarded(call)?) {
+            let answer = client.elsewhere().send(&request)?;
+            test.refuses(&format!("{} takes no body {what}", call.name()), answer.denied(), &answer);
+        }
+    }
+    test.works("the device's tokens work after all of this", device.refreshed()?.works()?, device.access.as_str())
 }
 
 /// An application that says it takes forms: its word is not taken for it.
 fn takes_no_json(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
     let person = app.person()?;
     app.signed_in(&person)?;
-    let call = app.role("LOGIN")?.field("email", person.email.as_str()).field("password", person.password.as_str());
+    let call = app.way_in(&person)?;
     let client = app.client();
     let json = call.encoding(Encoding::Json);
     for (what, request) in mistyped(&client.guarded(&json)?) {
         let answer = client.elsewhere().send(&request)?;
-        test.refuses(&format!("LOGIN takes no JSON {what}"), answer.denied(), &answer);
+        test.refuses(&format!("the way in takes no JSON {what}"), answer.denied(), &answer);
     }
     Ok(())
 }

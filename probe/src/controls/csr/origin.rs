@@ -110,8 +110,12 @@ fn one_mail(test: &mut Test<'_>, app: &App, role: &str, email: &str) -> Outcome 
 /// Forms that are sent before there is a session are protected, too.
 pub(super) fn before_login(test: &mut Test<'_>) -> Outcome {
     let app = test.app()?;
+    if !app.providers.is_empty() {
+        to_provider(test, &app)?;
+    }
+    let roles = ["LOGIN", "REGISTER", "RESEND", "FORGOT", "VERIFY", "RESET"];
     for way in Way::all(&app) {
-        for role in ["LOGIN", "REGISTER", "RESEND", "FORGOT", "VERIFY", "RESET"] {
+        for role in roles.into_iter().filter(|_| app.has_passwords()) {
             let case = Case::new(&app, role, way)?;
             let what = format!("{role}{}", way.name());
             for claim in foreign(&app) {
@@ -128,6 +132,50 @@ pub(super) fn before_login(test: &mut Test<'_>) -> Outcome {
             test.works(&format!("{what} from the application's own pages works"), answer.succeeded(), &answer)?;
             case.left_alone(test, &app, role)?;
         }
+    }
+    if test.has("tokens") {
+        tokens(test, &app)?;
+    }
+    Ok(())
+}
+
+/// No page elsewhere begins a sign-in at a provider: it could be somebody else's.
+fn to_provider(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
+    let provider = app.provider(0)?;
+    let call = app.role_at("OIDC_START", provider)?;
+    for claim in foreign(app) {
+        let mut client = visited(&app.client())?;
+        let request = client.guarded(&call)?;
+        let answer = client.send(&claim.on(&request))?;
+        test.refuses(&format!("OIDC_START refuses {}", claim.what), is_refused(app, &answer), &answer);
+    }
+    app.client().visit(provider)?;
+    Ok(())
+}
+
+/// A page elsewhere gets no tokens by the session of whoever visits it, and none by a password that it knows.
+fn tokens(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
+    let (person, member) = app.member()?;
+    let mut calls = vec![];
+    if app.grants_by_session()? {
+        calls.push((visited(&member)?, app.session_grant()?));
+    }
+    if app.grants_by_password()? {
+        calls.push((app.client(), app.password_grant(&person.email, &person.password)?));
+    }
+    for (client, call) in &calls {
+        let request = client.guarded(call)?;
+        for claim in foreign(app) {
+            let answer = client.elsewhere().send(&claim.on(&request))?;
+            test.refuses(&format!("TOKEN refuses {}", claim.what), is_refused(app, &answer), &answer);
+        }
+        let answer = client.elsewhere().call(call)?;
+        test.works("TOKEN from the application's own pages works", answer.succeeded(), &answer)?;
+    }
+    if app.grants_by_session()? {
+        let bare = Claim::new(&[]).on(&visited(&member)?.guarded(&app.session_grant()?)?);
+        let answer = member.elsewhere().send(&bare)?;
+        test.refuses("TOKEN by session refuses no origin at all", is_refused(app, &answer), &answer);
     }
     Ok(())
 }

@@ -2,12 +2,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::super::acts::{Member, Way, acts, visited};
+use super::super::{
+    acts::{Member, Way, acts, visited},
+    oic::linking::{has_identity, linked, to_link},
+};
 use crate::{
     client::{Call, Client, encoded},
     http::Request,
     lab::App,
     people::Person,
+    provider::{Provider, Subject},
     random,
     test::{Outcome, Test},
 };
@@ -38,6 +42,9 @@ pub(super) fn safe_methods(test: &mut Test<'_>) -> Outcome {
             test.works(&format!("{role}{} by its own method works", way.name()), answer.succeeded(), &answer)?;
             mailed_once(test, &app, role, &call)?;
         }
+    }
+    if let Ok(provider) = to_link(&app) {
+        unlinking(test, &app, provider)?;
     }
     without_session(test, &app)
 }
@@ -88,7 +95,28 @@ fn disguised(client: &Client, call: &Call) -> Outcome<Vec<(String, Request)>> {
     Ok(all)
 }
 
+/// A way to sign in is taken away by one method alone.
+fn unlinking(test: &mut Test<'_>, app: &Arc<App>, provider: &Provider) -> Outcome {
+    let (_, mut client) = app.member()?;
+    let answer = linked(&mut client, provider, &Subject::new())?;
+    test.works("an identity is linked", has_identity(&client, provider)?, &answer)?;
+    let call = app.role_at("OIDC_UNLINK", provider)?;
+    for (what, request) in disguised(&visited(&client)?, &call)? {
+        let answer = client.copy().send(&request)?;
+        test.refuses(&format!("OIDC_UNLINK {what} does not break"), !answer.broke(), &answer);
+        test.refuses(&format!("OIDC_UNLINK {what} unlinks nothing"), has_identity(&client, provider)?, &answer);
+    }
+    if has_identity(&client, provider)? {
+        let answer = client.call(&call)?;
+        test.works("OIDC_UNLINK by its own method works", answer.succeeded(), &answer)?;
+    }
+    Ok(())
+}
+
 fn without_session(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
+    if !app.has_passwords() {
+        return Ok(());
+    }
     let person = app.person()?;
     let login = app.role("LOGIN")?.field("email", person.email.as_str()).field("password", person.password.as_str());
     is_inert(test, app, "LOGIN", &login)?;

@@ -30,7 +30,7 @@ pub(super) fn protocol(test: &mut Test<'_>) -> Outcome {
     let app = test.app()?;
     let (person, mut client) = app.member()?;
     needs_password(test, &app, &person, &mut client)?;
-    let new = Person { email: people::email(), password: person.password.clone() };
+    let new = Person { email: people::email(), ..person.clone() };
     let asked = ask(&mut client, &new.email)?;
     test.works("EMAIL_CHANGE is answered with success", asked.succeeded(), &asked)?;
     let token = app.token("EMAIL_CHANGE", &new.email, 1)?;

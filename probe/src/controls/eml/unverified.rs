@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::super::doors::Door;
 use crate::{
     client::Client,
     lab::App,
@@ -25,6 +26,10 @@ pub(super) fn no_session(test: &mut Test<'_>) -> Outcome {
     claimed(test, &app)?;
     let verified = app.client().verify(&token, &person.password)?;
     test.works("VERIFY takes the mailed token", verified.succeeded(), &verified)?;
+    if test.has("tokens") {
+        let device = app.device_of(&person)?;
+        test.works("after VERIFY, tokens work", device.works()?, device.access.as_str())?;
+    }
     let client = app.signed_in(&person)?;
     for role in ["PROTECTED", "SESSIONS"] {
         let answer = client.copy().get(role)?;
@@ -38,6 +43,12 @@ fn refused(test: &mut Test<'_>, app: &Arc<App>, person: &Person, client: &mut Cl
     test.refuses("LOGIN gives no session before the mailbox is proven", login.denied(), &login);
     let known = login.status == 403 && login.is_code("email_unverified");
     test.refuses("with the right password LOGIN says that the address is not confirmed", known, &login);
+    if Door::all(test, app)?.contains(&Door::Device) {
+        let token = Door::Device.enter(client, &person.email, &person.password)?;
+        test.refuses("TOKEN gives no token before the mailbox is proven", token.denied(), &token);
+        let known = token.status == 403 && token.is_code("email_unverified");
+        test.refuses("with the right password TOKEN says that the address is not confirmed", known, &token);
+    }
     for role in ["ME", "PROTECTED", "SESSIONS"] {
         let answer = client.copy().get(role)?;
         test.refuses(&format!("{role} is closed before the mailbox is proven"), answer.denied(), &answer);

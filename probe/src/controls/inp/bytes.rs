@@ -10,6 +10,7 @@ use crate::{
     http::{Answer, Broken, Request},
     lab::App,
     people::Person,
+    provider::{Grant, Subject},
     random,
     test::{Outcome, Test},
 };
@@ -18,12 +19,39 @@ use crate::{
 pub(super) fn controls_and_encodings(test: &mut Test<'_>) -> Outcome {
     let app = test.app()?;
     app.member()?;
-    nul_in_a_password(test, &app)?;
     every_field(test, &app)?;
-    nul_after_an_address(test, &app)?;
     queries_and_headers(test, &app)?;
     encodings(test, &app)?;
+    if !app.providers.is_empty() {
+        from_a_provider(test, &app)?;
+    }
+    if !app.has_passwords() {
+        return Ok(());
+    }
+    nul_in_a_password(test, &app)?;
+    nul_after_an_address(test, &app)?;
     replacement_character(test, &app)
+}
+
+/// In what a browser brings from a provider, in what it asks for, and in what the provider says.
+fn from_a_provider(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
+    let provider = app.provider(0)?;
+    for odd in ODD {
+        for name in ["code", "state", "iss", "error"] {
+            let value = format!("{}{odd}{}", random::letters(20), random::letters(20));
+            let answer = app.client().send(&app.strayed(&[(name, &value)])?)?;
+            test.refuses(&format!("OIDC_CALLBACK refuses {odd:?} in `{name}`"), answer.denied(), &answer);
+        }
+        let next = app.role_at("OIDC_START", provider)?.field("next", format!("/a{odd}b"));
+        let answer = app.client().call(&next)?;
+        test.refuses(&format!("OIDC_START does not break on {odd:?}"), !answer.broke(), &answer);
+        let address = format!("{}{odd}@mail.test", random::letters(12));
+        let mut client = app.client();
+        let answer = client.sign_in_at(provider, Grant::new(&Subject::of(&address)))?;
+        let holds = answer.denied() && !answer.sets_session();
+        test.refuses(&format!("no account is made for an address with {odd:?}"), holds, &answer);
+    }
+    Ok(())
 }
 
 fn nul_in_a_password(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
@@ -62,7 +90,7 @@ const FIELDS: [(&str, &str); 7] = [
 fn every_field(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
     let (person, client) = app.member()?;
     for odd in ODD {
-        for (role, field) in FIELDS {
+        for (role, field) in FIELDS.into_iter().filter(|(role, _)| !app.expected(&[role]).is_empty()) {
             let value = match field {
                 "token" => format!("{}{odd}{}", random::letters(20), random::letters(20)),
                 _ => format!("{}{odd}@mail.test", random::letters(12)),
@@ -109,7 +137,7 @@ fn nul_after_an_address(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
 
 fn queries_and_headers(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
     let person = app.person()?;
-    for role in ["VERIFY_PAGE", "RESET_PAGE"] {
+    for role in app.expected(&["VERIFY_PAGE", "RESET_PAGE"]) {
         let call = app.role(role)?;
         let name = call.role().query.get("token").cloned().unwrap_or_else(|| "token".to_owned());
         for value in ["%00", "%ff%fe", "%c0%af", "%0d%0aX-Odd:1", "%ed%a0%80", "%", "%zz", "%e2%80%ae"] {
@@ -122,8 +150,7 @@ fn queries_and_headers(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
         }
     }
     for agent in [&b"\xff\xfe"[..], b"a\x1b[31m", b"a\x7f", b"a\tb", b"a\x00b", b"\xc0\xaf"] {
-        let call = filled(app.role("LOGIN")?, &person);
-        let request = app.client().guarded(&call)?.header("User-Agent", agent);
+        let request = app.client().guarded(&app.way_in(&person)?)?.header("User-Agent", agent);
         let answer = app.client().try_send(&request);
         is_inert(test, &format!("a user agent of {agent:?}"), answer);
     }
@@ -154,7 +181,7 @@ fn raw(client: &Client, person: &Person, sent: &StandIn) -> Outcome<Request> {
 
 fn encodings(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
     let (person, client) = (app.person()?, app.client());
-    let right = client.guarded(&filled(app.role("LOGIN")?, &person))?;
+    let right = client.guarded(&app.way_in(&person)?)?;
     let body = String::from_utf8_lossy(&right.body).into_owned();
     let wide = |order: fn(u16) -> [u8; 2]| body.encode_utf16().flat_map(order).collect::<Vec<u8>>();
     let kind =
@@ -163,12 +190,12 @@ fn encodings(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
     let requests = [
         ("UTF-16", right.clone().with("Content-Type", typed("utf-16")).body(wide(u16::to_le_bytes))),
         ("UTF-16 that is told to be UTF-8", right.clone().body(wide(u16::to_be_bytes))),
-        ("UTF-7", right.clone().with("Content-Type", typed("utf-7")).body(body.replace('@', "+AEA-"))),
+        ("UTF-7", right.clone().with("Content-Type", typed("utf-7")).body(body.replace(['@', '/'], "+AEA-"))),
         ("a stray byte", right.clone().body([body.as_bytes(), b"\xff"].concat())),
     ];
     for (which, request) in requests {
         let answer = app.client().send(&request)?;
-        test.refuses(&format!("LOGIN refuses a body in {which}"), answer.denied(), &answer);
+        test.refuses(&format!("the way in refuses a body in {which}"), answer.denied(), &answer);
     }
     Ok(())
 }

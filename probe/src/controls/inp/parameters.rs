@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::{
     client::{Call, encoded},
     contract::Encoding,
+    devices::Device,
     http::{Answer, Request},
     lab::App,
     people::{Person, email},
@@ -17,9 +18,15 @@ use crate::{
 /// Each parameter is read from one place, once, by all who read it.
 pub(super) fn one_place(test: &mut Test<'_>) -> Outcome {
     let app = test.app()?;
+    if test.has("tokens") {
+        of_devices(test, &app)?;
+    }
     let (a, b) = (app.person()?, app.person()?);
     app.signed_in(&a)?;
     app.signed_in(&b)?;
+    if !app.has_passwords() {
+        return if test.has("tokens") { Ok(()) } else { app.role("LOGIN").map(drop) };
+    }
     let mut forms = vec![(app.role("LOGIN")?, app.contract.encoding)];
     if let Some(pages) = &app.contract.pages {
         forms.push((app.form("LOGIN")?, pages.encoding));
@@ -31,6 +38,27 @@ pub(super) fn one_place(test: &mut Test<'_>) -> Outcome {
     address_in_query(test, &app, &a, &b)?;
     tokens_in_query(test, &app)?;
     mail_by_query(test, &app)
+}
+
+/// A refresh token counts from the body, once.
+fn of_devices(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
+    let ((_, own), (_, other)) = (app.device()?, app.device()?);
+    let (call, encoding) = (app.role("TOKEN_REFRESH")?, app.contract.encoding);
+    let right = call.clone().field("refresh_token", own.refresh.as_str()).request();
+    let empty = right.clone().body(body(&call, encoding, &[]));
+    let unsent = empty.clone().body("").without("Content-Type");
+    for (which, request) in [("with an empty body", empty), ("without a body", unsent)] {
+        let answer = app.client().send(&queried(&call, request, &[("refresh_token", &own.refresh)]))?;
+        test.refuses(&format!("TOKEN_REFRESH reads no token from the URL {which}"), answer.denied(), &answer);
+    }
+    let lost = random::secret();
+    let twice = [("refresh_token", lost.as_str()), ("refresh_token", own.refresh.as_str())];
+    let answer = app.client().send(&right.clone().body(body(&call, encoding, &twice)))?;
+    test.refuses("of two refresh tokens none counts that is not the only one", answer.denied(), &answer);
+    let answer = app.client().send(&queried(&call, right, &[("refresh_token", &other.refresh)]))?;
+    let used = Device::of(app, &answer)?;
+    test.works("a token in the body counts, whatever the URL says", used.works()?, &answer)?;
+    test.works("a token in the URL is not used up", other.refreshed()?.works()?, other.access.as_str())
 }
 
 fn name(call: &Call, field: &str) -> String {

@@ -17,7 +17,7 @@ use crate::{
     lab::App,
     people::Person,
     test::{Outcome, Seen as _, Test},
-    timing::{medians, ratio},
+    timing::{Times, ratio, times},
 };
 
 const MIB: usize = 1 << 20;
@@ -28,11 +28,13 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) fn limits(test: &mut Test<'_>) -> Outcome {
     let app = test.app()?;
     let (person, mut other) = app.member()?;
-    let trickle = trickling(&app.client(), &app.role("LOGIN")?);
+    let trickle = trickling(&app.client(), &app.way_in(&person)?);
     bodies(test, &app, &person)?;
     bomb(test, &app, &person)?;
     fields(test, &app, &person)?;
-    before_hashing(test, &app)?;
+    if app.has_passwords() {
+        before_hashing(test, &app)?;
+    }
     let me = other.me()?;
     test.refuses("others are served meanwhile", me.succeeded(), &me);
     let waited = trickle.join().unwrap_or(None);
@@ -40,10 +42,6 @@ pub(super) fn limits(test: &mut Test<'_>) -> Outcome {
     test.refuses("a body that trickles in is given up within 30 s", waited.is_some_and(|it| it < PATIENCE), seen);
     app.signed_in(&person)?;
     Ok(())
-}
-
-fn credentials(app: &Arc<App>, person: &Person) -> Outcome<Call> {
-    Ok(app.role("LOGIN")?.field("email", person.email.as_str()).field("password", person.password.as_str()))
 }
 
 /// A refusal; a connection that is closed before all was read is one.
@@ -68,21 +66,21 @@ fn send(test: &mut Test<'_>, app: &Arc<App>, what: &str, request: &Request) {
 
 /// The right credentials in bodies that are too large.
 fn bodies(test: &mut Test<'_>, app: &Arc<App>, person: &Person) -> Outcome {
-    let call = credentials(app, person)?;
+    let call = app.way_in(person)?;
     let answer = app.client().call(&call)?;
-    test.works("LOGIN takes a body of usual size", answer.succeeded(), &answer)?;
+    test.works("the way in takes a body of usual size", answer.succeeded(), &answer)?;
     for (size, name) in [(100 << 10, "100 KiB"), (MIB, "1 MiB"), (20 * MIB, "20 MiB")] {
         let padded = call.clone().field("padding", "x".repeat(size));
-        send(test, app, &format!("LOGIN refuses a body of {name}"), &app.client().guarded(&padded)?);
+        send(test, app, &format!("the way in refuses a body of {name}"), &app.client().guarded(&padded)?);
     }
     let new = Person::new();
-    for role in ["REGISTER", "FORGOT"] {
+    for role in app.expected(&["REGISTER", "FORGOT"]) {
         let call = app.role(role)?.field("email", new.email.as_str()).field("padding", "x".repeat(MIB));
         let call = if role == "REGISTER" { call.field("password", new.password.as_str()) } else { call };
         send(test, app, &format!("{role} refuses a body of 1 MiB"), &app.client().guarded(&call)?);
     }
     let many = (0..100_000).fold(call.clone(), |call, at| call.field(&format!("k{at}"), 1));
-    send(test, app, "LOGIN refuses a body with 100000 keys", &app.client().guarded(&many)?);
+    send(test, app, "the way in refuses a body with 100000 keys", &app.client().guarded(&many)?);
     chunked(test, app, &call)
 }
 
@@ -93,18 +91,18 @@ fn chunked(test: &mut Test<'_>, app: &Arc<App>, call: &Call) -> Outcome {
     body.extend_from_slice(&request.body);
     body.extend_from_slice(b"\r\n0\r\n\r\n");
     let request = request.with("Transfer-Encoding", "chunked").body(body);
-    send(test, app, "LOGIN refuses a body of 1 MiB in chunks", &request);
+    send(test, app, "the way in refuses a body of 1 MiB in chunks", &request);
     Ok(())
 }
 
 /// The right credentials and 20 MiB of nothing, in a few kilobytes.
 fn bomb(test: &mut Test<'_>, app: &Arc<App>, person: &Person) -> Outcome {
-    let padded = credentials(app, person)?.field("padding", "x".repeat(20 * MIB));
+    let padded = app.way_in(person)?.field("padding", "x".repeat(20 * MIB));
     let request = app.client().guarded(&padded)?;
     let packed = packed(&request.body).unwrap_or_default();
     test.works("the packed body is small", (100..60_000).contains(&packed.len()), format!("{} bytes", packed.len()))?;
     let request = request.header("Content-Encoding", "gzip").body(packed);
-    send(test, app, "LOGIN does not unpack a body without limit", &request);
+    send(test, app, "the way in does not unpack a body without limit", &request);
     Ok(())
 }
 
@@ -115,7 +113,7 @@ fn packed(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
 }
 
 fn fields(test: &mut Test<'_>, app: &Arc<App>, person: &Person) -> Outcome {
-    let call = credentials(app, person)?;
+    let call = app.way_in(person)?;
     let marks = format!("a{}@mail.test", "\u{301}".repeat(MIB / 2));
     let some = format!("a{}@mail.test", "\u{301}".repeat(15_000));
     let odd = [
@@ -124,15 +122,16 @@ fn fields(test: &mut Test<'_>, app: &Arc<App>, person: &Person) -> Outcome {
         ("1 MiB as password", call.clone().field("password", "x".repeat(MIB))),
         ("60000 characters as password", call.clone().field("password", "x".repeat(60_000))),
     ];
-    for (which, call) in odd {
-        send(test, app, &format!("LOGIN refuses {which}"), &app.client().guarded(&call)?);
+    for (which, call) in odd.into_iter().filter(|_| app.has_passwords()) {
+        send(test, app, &format!("the way in refuses {which}"), &app.client().guarded(&call)?);
     }
     if app.contract.encoding == Encoding::Json {
         let nested = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
-        let name = call.role().fields.get("password").cloned().unwrap_or_default();
+        let field = if app.has_passwords() { "password" } else { "next" };
+        let name = call.role().fields.get(field).cloned().unwrap_or_default();
         let mut request = app.client().guarded(&call)?;
         request.body = format!("{{{}:{nested}}}", Value::from(name)).into_bytes();
-        send(test, app, "LOGIN refuses 10000 arrays in each other", &request);
+        send(test, app, "the way in refuses 10000 arrays in each other", &request);
     }
     Ok(())
 }
@@ -141,14 +140,15 @@ fn fields(test: &mut Test<'_>, app: &Arc<App>, person: &Person) -> Outcome {
 fn before_hashing(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
     const BODY: usize = 60_000;
     for role in ["LOGIN", "REGISTER"] {
-        let [hashed, refused] = medians(9, 2, |class| {
+        let [hashed, refused]: [Times; 2] = times(9, 2, |class| {
             let person = Person::new();
             let password = if class == 0 { person.password.clone() } else { "x".repeat(BODY) };
             let call = app.role(role)?.field("email", person.email.as_str()).field("password", json!(password));
             Ok(app.client().call(&call)?.took)
         })?;
         let what = format!("{role} refuses a password of 60000 characters before it hashes");
-        let seen = format!("usual: {hashed:?}, too long: {refused:?} (medians)");
+        let (hashed, refused) = (hashed.quick(), refused.quick());
+        let seen = format!("usual: {hashed:?}, too long: {refused:?} (first quartiles)");
         test.refuses(&what, ratio(refused, hashed) < 0.5, seen);
     }
     Ok(())

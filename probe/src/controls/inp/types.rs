@@ -17,10 +17,42 @@ use crate::{
 /// A field is a text: objects, lists, numbers and nothing are refused, wherever one is asked for.
 pub(super) fn strict(test: &mut Test<'_>) -> Outcome {
     let app = test.app()?;
+    if !app.providers.is_empty() {
+        travels(test, &app)?;
+    }
+    if test.has("tokens") {
+        tokens(test, &app)?;
+    }
+    if app.has_passwords() { accounts(test, &app) } else { Ok(()) }
+}
+
+/// What sends a browser to a provider is told where to go afterwards, in a text.
+fn travels(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
+    let (_, client) = app.member()?;
+    for role in ["OIDC_START", "OIDC_LINK", "OIDC_REAUTH"] {
+        let call = app.role_at(role, app.provider(0)?)?;
+        if !call.role().fields.contains_key("next") {
+            continue;
+        }
+        for value in others("/").into_iter().flatten() {
+            let kind = kind(Some(&value));
+            let answer = client.elsewhere().call(&call.clone().field("next", value))?;
+            test.refuses(&format!("{role} refuses {kind} as `next`"), answer.denied(), &answer);
+        }
+        let call = call.field("next", "/");
+        bodies(test, &client, &call)?;
+        let answer = client.elsewhere().call(&call)?;
+        test.works(&format!("{role} takes a text"), answer.succeeded(), &answer)?;
+    }
+    Ok(())
+}
+
+/// What people send about accounts with passwords.
+fn accounts(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
     // Digits alone, so that a number can stand for it.
     let person = app.account(with_password(&digits()))?;
     let client = app.signed_in(&person)?;
-    let rights = Rights::new(&app, &person, &client)?;
+    let rights = Rights::new(app, &person, &client)?;
     for role in ROLES {
         let call = app.role(role)?;
         let names: Vec<String> = call.role().fields.keys().cloned().collect();
@@ -35,12 +67,45 @@ pub(super) fn strict(test: &mut Test<'_>) -> Outcome {
         }
         bodies(test, &client, &rights.filled(call, "")?)?;
     }
-    brackets(test, &app)?;
-    nothing_was_done(test, &app, &person, &rights)
+    brackets(test, app)?;
+    nothing_was_done(test, app, &person, &rights)
 }
 
 const ROLES: [&str; 10] =
     ["REGISTER", "LOGIN", "VERIFY", "RESEND", "FORGOT", "RESET", "PWCHANGE", "REAUTH", "EMAIL_CHANGE", "EMAIL_CONFIRM"];
+
+/// What devices send: a right value in each field but one.
+fn tokens(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
+    let (person, device) = app.device()?;
+    let mut calls = vec![
+        (app.client(), app.role("TOKEN_REFRESH")?.field("refresh_token", device.refresh.as_str())),
+        (app.client(), app.role("TOKEN_REVOKE")?.field("token", device.refresh.as_str())),
+    ];
+    if app.grants_by_password()? {
+        calls.push((app.client(), app.password_grant(&person.email, &person.password)?));
+    }
+    if app.grants_by_session()? {
+        calls.push((app.signed_in(&person)?, app.session_grant()?));
+    }
+    for (client, call) in &calls {
+        let names: Vec<(String, String)> = call.role().fields.clone().into_iter().collect();
+        for (name, sent) in names.iter().filter(|(_, sent)| call.fields().contains_key(sent)) {
+            let right = call.fields()[sent].as_str().unwrap_or_default();
+            // A scope or a name of the device need not be said.
+            let said = others(right).into_iter().flatten().filter(|value| !value.is_null());
+            for value in said.chain(REQUIRED.contains(&name.as_str()).then_some(Value::Null)) {
+                let kind = kind(Some(&value));
+                let answer = client.elsewhere().call(&call.clone().field(name, value))?;
+                test.refuses(&format!("{} refuses {kind} as `{name}`", call.name()), answer.denied(), &answer);
+            }
+        }
+        bodies(test, client, call)?;
+    }
+    test.works("the device's tokens work after all of this", device.refreshed()?.works()?, device.access.as_str())
+}
+
+/// Fields of devices without which nothing can be granted.
+const REQUIRED: [&str; 4] = ["refresh_token", "token", "email", "password"];
 
 fn digits() -> String {
     // No zero at the start, which a number would lose, and few enough that it fits.

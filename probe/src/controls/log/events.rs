@@ -87,6 +87,9 @@ fn in_table(test: &mut Test<'_>, app: &Arc<App>, name: &str, id: &str, between: 
 
 /// What people type into the wrong field may be a password: an address without account is not in the log as it was typed.
 fn nothing_typed(test: &mut Test<'_>, app: &Arc<App>, tour: &Tour) -> Outcome {
+    if !app.has_passwords() {
+        return Ok(());
+    }
     let typed = random::password().replace(' ', "-");
     let as_address = format!("{typed}@mail.test");
     for name in [typed.as_str(), as_address.as_str()] {

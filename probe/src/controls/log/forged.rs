@@ -21,13 +21,13 @@ pub(super) fn no_forged_lines(test: &mut Test<'_>) -> Outcome {
     let app = test.boot(&Setup::default())?;
     let (person, _) = app.member()?;
     let reader = Reader::new(app.log_table()?)?;
-    let failed = app.event_name("login_failed")?;
+    let failed = app.refusal_name()?;
     let mark = random::letters(12);
     let mut plain = Client { agent: Some(format!("plain-{mark}")), ..app.client() };
-    let answer = plain.login(&person.email, &random::password())?;
+    let answer = plain.send(&app.refusable(&plain)?)?;
     let events = app.events_of(&answer)?;
     let real = events.iter().find(|event| event.name == failed);
-    let real = real.ok_or_else(|| Stop::Positive("a failed LOGIN is in the log".to_owned(), answer.exchange()))?;
+    let real = real.ok_or_else(|| Stop::Positive("a refused sign-in is in the log".to_owned(), answer.exchange()))?;
     test.works("an agent is in the log", real.line.contains(&mark), real.line.as_str())?;
     let forged = format!("forged{}", random::letters(8));
     let line = real.line.replace(&failed, &forged);
@@ -48,8 +48,7 @@ pub(super) fn no_forged_lines(test: &mut Test<'_>) -> Outcome {
     let answers =
         payloads.iter().map(|payload| everywhere(&app, &person.email, payload)).collect::<Outcome<Vec<_>>>()?;
     drop(answers);
-    let last = app.client().login(&person.email, &random::password())?;
-    let said = app.said_with(&[app.request_id(&last)?])?;
+    let said = app.said_by_now()?;
     for line in said.lines() {
         test.refuses("each line of the log is one of the application's", reader.is_line(line), line);
     }
@@ -73,14 +72,15 @@ pub(super) fn no_forged_lines(test: &mut Test<'_>) -> Outcome {
 fn everywhere(app: &Arc<App>, email: &str, payload: &str) -> Outcome {
     let in_header: String = payload.chars().filter(|c| !c.is_control()).collect();
     let raw = payload.replace(['\r', '\n'], "\t");
-    let mut client = app.client();
-    client.login(payload, &random::password())?;
-    client.login(&format!("{payload}@mail.test"), &random::password())?;
-    app.client().login(email, payload)?;
-    app.client().verify(payload, payload)?;
-    app.client().reset(payload, payload)?;
-    app.client().forgot(payload)?;
-    let login = app.role("LOGIN")?.field("email", crate::people::email()).field("password", random::password());
+    if app.has_passwords() {
+        typed(app, email, payload)?;
+    }
+    if let Some(provider) = app.providers.first() {
+        app.client().call(&app.role_at("OIDC_START", provider)?.field("next", payload))?;
+        for name in ["code", "state", "iss", "error", "error_description"] {
+            app.client().send(&app.strayed(&[(name, payload)])?)?;
+        }
+    }
     for value in [in_header.as_str(), raw.as_str()] {
         for name in [
             "User-Agent",
@@ -92,7 +92,7 @@ fn everywhere(app: &Arc<App>, email: &str, payload: &str) -> Outcome {
             "Accept-Language",
         ] {
             let mut client = app.client();
-            let request = client.guarded(&login)?.with(name, value);
+            let request = app.refusable(&client)?.with(name, value);
             // Some are refused before anybody reads them.
             _ = client.try_send(&request);
         }
@@ -107,5 +107,17 @@ fn everywhere(app: &Arc<App>, email: &str, payload: &str) -> Outcome {
             client.call(&app.role(role)?.query("token", payload))?;
         }
     }
+    Ok(())
+}
+
+/// The payload for an address, a password and a mailed link.
+fn typed(app: &Arc<App>, email: &str, payload: &str) -> Outcome {
+    let mut client = app.client();
+    client.login(payload, &random::password())?;
+    client.login(&format!("{payload}@mail.test"), &random::password())?;
+    app.client().login(email, payload)?;
+    app.client().verify(payload, payload)?;
+    app.client().reset(payload, payload)?;
+    app.client().forgot(payload)?;
     Ok(())
 }

@@ -21,15 +21,24 @@ const LINES: usize = 100;
 
 /// Each protection that refuses something says so once, with a reason that stays the same, and however often, not endlessly.
 pub(super) fn each_refusal(test: &mut Test<'_>) -> Outcome {
-    let limits = ["login_source_failures", "register_source", "mail_source", "token_source", "login_failures"];
+    let limits: &[&str] = if test.app()?.has_passwords() {
+        &["login_source_failures", "register_source", "mail_source", "token_source", "login_failures"]
+    } else {
+        &[]
+    };
     let setup = limits.iter().fold(Setup::default(), |setup, limit| setup.set(limit, 3)).set("login_source", 8);
     let app = test.boot(&setup.set("reauth", 1))?;
     let person = app.person()?;
     let client = app.signed_in(&person)?;
     foreign(test, &app, &client)?;
-    throttles(test, &app)?;
-    links(test, &app, &client)?;
-    unverified(test, &app)?;
+    if app.has_passwords() {
+        throttles(test, &app)?;
+        links(test, &app, &client)?;
+        unverified(test, &app)?;
+    }
+    if !app.providers.is_empty() {
+        travellers(test, &app)?;
+    }
     stale(test, &client)?;
     faults(test, &app, &person)?;
     flood(test, &app)
@@ -38,8 +47,7 @@ pub(super) fn each_refusal(test: &mut Test<'_>) -> Outcome {
 /// One event of that name belongs to the refusal, with reason and source.
 fn recorded(test: &mut Test<'_>, client: &Client, trip: &str, answer: &Answer) -> Outcome<Option<Event>> {
     let app = &client.app;
-    let name = app.log_table()?.trips.get(trip).cloned();
-    let name = name.ok_or_else(|| Stop::Missing(format!("the contract has no `{trip}` in `[log.trips]`")))?;
+    let name = app.trip_name(trip)?;
     test.works("a protection refuses", answer.denied(), answer)?;
     let events: Vec<Event> = app.events_of(answer)?.into_iter().filter(|event| event.name == name).collect();
     let shown = format!("{} events `{name}`\n{}", events.len(), answer.exchange());
@@ -67,6 +75,17 @@ fn foreign(test: &mut Test<'_>, app: &Arc<App>, member: &Client) -> Outcome {
     }
     let alike = reasons.len() < 3 || reasons[0] == reasons[2];
     test.refuses("the same refusal has the same reason", alike, format!("{reasons:?}"));
+    Ok(())
+}
+
+/// Too many visits to a provider, and a way back that nobody was sent on.
+fn travellers(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
+    let (mut visiting, mut strayed) = (app.client(), app.client());
+    let start = app.role_at("OIDC_START", app.provider(0)?)?;
+    let answer = until_throttled(&mut |_| visiting.call(&start))?;
+    recorded(test, &visiting, "throttled", &answer)?;
+    let answer = strayed.send(&app.strayed(&[("code", "none"), ("state", &random::letters(43))])?)?;
+    recorded(test, &strayed, "oidc_refused", &answer)?;
     Ok(())
 }
 
@@ -145,12 +164,11 @@ fn faults(test: &mut Test<'_>, app: &Arc<App>, person: &Person) -> Outcome {
     let pattern = Regex::new(&pattern).map_err(|error| Stop::Missing(format!("`log.fault`: {error}")))?;
     let faults = |said: &str| said.lines().filter(|line| pattern.is_match(line)).count();
     let before = faults(&app.said()?);
+    let (mut client, request) = app.client().about_to_enter(person)?;
     let outage = Outage::of_tables(app, &["users"])?;
-    let answer = app.client().login(&person.email, &person.password)?;
+    let answer = client.send(&request)?;
     outage.end()?;
-    // The next event comes after it.
-    let next = app.client().login(&person.email, &random::password())?;
-    let after = faults(&app.said_with(&[app.request_id(&next)?])?);
+    let after = faults(&app.said_by_now()?);
     test.refuses("a fault inside is in the log", after > before, &answer);
     Ok(())
 }
@@ -168,8 +186,7 @@ fn flood(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
     if let Some(last) = last {
         test.works("each of them is refused", last.denied(), &last)?;
     }
-    let end = app.client().login(&crate::people::email(), &random::password())?;
-    let said = app.said_with(&[app.request_id(&end)?])?;
+    let said = app.said_by_now()?;
     let reader = Reader::new(app.log_table()?)?;
     let events = said.lines().filter_map(|line| reader.event(line));
     let count = events.filter(|event| event.ip == client.source && event.agent == client.agent).count();

@@ -81,7 +81,11 @@ fn the_life_of_an_account(
     answers.push(app.client().login(&email(), &sentinel.password())?);
     answers.push(app.client().register(&with_password(&sentinel.password()))?);
     answers.push(app.client().register(&with_password(&sentinel.0))?);
-    answers.push(app.client().register(&Person { email: "no address".to_owned(), password: sentinel.password() })?);
+    answers.push(app.client().register(&Person {
+        email: "no address".to_owned(),
+        password: sentinel.password(),
+        ..Person::new()
+    })?);
     Ok(answers)
 }
 

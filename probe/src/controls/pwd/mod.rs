@@ -15,7 +15,7 @@ use crate::{
     client::Client,
     http::Answer,
     lab::App,
-    people::{Person, email},
+    people::Person,
     test::{Outcome, Test},
 };
 
@@ -124,7 +124,7 @@ pub(super) fn set_and_sign_in(app: &Arc<App>, place: Place, password: &str) -> O
 
 /// Somebody new with this password.
 pub(super) fn with_password(password: &str) -> Person {
-    Person { email: email(), password: password.to_owned() }
+    Person { password: password.to_owned(), ..Person::new() }
 }
 
 /// No other password signs in. Each is followed by a login that succeeds, so that no throttle answers in place of the

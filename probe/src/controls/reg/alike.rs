@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::super::doors::Door;
 use crate::{
     db::quoted,
     http::Answer,
@@ -21,7 +22,7 @@ pub(super) fn registering(test: &mut Test<'_>) -> Outcome {
     test.works("REGISTER takes a new account", answer.succeeded(), &answer)?;
     let link = app.token("REGISTER", &waiting.email, 1)?;
 
-    let claim = |email: &str| Person { email: email.to_owned(), password: random::password() };
+    let claim = |email: &str| Person { email: email.to_owned(), ..Person::new() };
     let (new, taken, pending) = (Person::new(), claim(&owner.email), claim(&waiting.email));
     let fresh = app.client().register(&new)?;
     test.works("REGISTER takes another new account", fresh.succeeded(), &fresh)?;
@@ -68,42 +69,54 @@ fn tells_by_mail(test: &mut Test<'_>, app: &Arc<App>, owner: &Person, new: &Pers
 /// Somebody who tries to sign in, what they are, and with which password.
 type Attempt<'a> = (&'static str, &'a str, String);
 
-/// LOGIN answers the same whatever is wrong, until the password is right.
+/// LOGIN, and what else asks for a password, answers the same whatever is wrong, until the password is right.
 pub(super) fn signing_in(test: &mut Test<'_>) -> Outcome {
     let app = test.app()?;
+    for door in Door::all(test, &app)? {
+        entering(test, &app, door)?;
+    }
+    Ok(())
+}
+
+fn entering(test: &mut Test<'_>, app: &Arc<App>, door: Door) -> Outcome {
     let (owner, waiting, unset) = (app.person()?, Person::new(), app.person()?);
     app.registered(&waiting)?;
     app.signed_in(&owner)?;
     let nobody = email();
     let wrong = random::password;
-    let known = app.client().login(&owner.email, &wrong())?;
-    test.works("LOGIN refuses a wrong password", known.denied(), &known)?;
+    let known = door.guess(&mut app.client(), &owner.email)?;
+    test.works(&format!("{} refuses a wrong password", door.name()), known.denied(), &known)?;
     let attempts = [
         ("there is no account", nobody.as_str(), wrong()),
         ("an address is not confirmed", waiting.email.as_str(), wrong()),
         ("there is no account, without a password", nobody.as_str(), String::new()),
         ("there is an account, without a password", owner.email.as_str(), String::new()),
     ];
-    look_alike(test, &app, &known, &attempts)?;
+    look_alike(test, app, (door, &known), &attempts)?;
 
-    let right = app.client().login(&waiting.email, &waiting.password)?;
+    let right = door.enter(&mut app.client(), &waiting.email, &waiting.password)?;
     let what = "who knows the password of an address that is not confirmed may learn that, and no more";
     test.refuses(what, right.denied() && (right.look() == known.look() || right.is_code("email_unverified")), &right);
 
-    without_password(&app, &unset.email)?;
+    without_password(app, &unset.email)?;
     let attempts = [
         ("an account has no password", unset.email.as_str(), wrong()),
         ("an account has no password and none is sent", unset.email.as_str(), String::new()),
     ];
-    look_alike(test, &app, &known, &attempts)?;
-    disabled(test, &app, &known)
+    look_alike(test, app, (door, &known), &attempts)?;
+    disabled(test, app, (door, &known))
 }
 
-fn look_alike(test: &mut Test<'_>, app: &Arc<App>, known: &Answer, attempts: &[Attempt<'_>]) -> Outcome {
+fn look_alike(
+    test: &mut Test<'_>,
+    app: &Arc<App>,
+    (door, known): (Door, &Answer),
+    attempts: &[Attempt<'_>],
+) -> Outcome {
     for (which, email, password) in attempts {
-        let answer = app.client().login(email, password)?;
+        let answer = door.enter(&mut app.client(), email, password)?;
         let seen = format!("{}\n{}", known.seen(), answer.seen());
-        test.refuses(&format!("LOGIN does not tell that {which}"), answer.look() == known.look(), seen);
+        test.refuses(&format!("{} does not tell that {which}", door.name()), answer.look() == known.look(), seen);
     }
     Ok(())
 }
@@ -117,7 +130,7 @@ fn without_password(app: &App, email: &str) -> Outcome {
     Ok(())
 }
 
-fn disabled(test: &mut Test<'_>, app: &Arc<App>, known: &Answer) -> Outcome {
+fn disabled(test: &mut Test<'_>, app: &Arc<App>, known: (Door, &Answer)) -> Outcome {
     test.needs_start()?;
     let person = app.person()?;
     app.signed_in(&person)?;

@@ -6,9 +6,10 @@ use crate::{
     http::Answer,
     lab::{App, Setup},
     people::{Person, email},
+    provider::Subject,
     random,
     test::{Outcome, Seen as _, Test},
-    timing::{medians, ratio},
+    timing::{Times, ratio, times},
 };
 
 /// How long the mail server takes for each mail meanwhile.
@@ -16,22 +17,23 @@ const SLOW_MAIL: Duration = Duration::from_secs(2);
 const ROUNDS: usize = 40;
 const WARM: usize = 5;
 
-fn is_alike(a: Duration, b: Duration) -> bool {
-    (0.5..=2.0).contains(&ratio(a, b))
-}
-
-/// Medians of the classes, taken again if the first of them differ so little that the machine may be to blame.
+/// Times of the classes, taken again if the first of them differ so little that the machine may be to blame.
 fn settled<const N: usize>(
     rounds: usize,
     warm: usize,
     mut sample: impl FnMut(usize) -> Outcome<Duration>,
-) -> Outcome<[Duration; N]> {
-    let first: [Duration; N] = medians(rounds, warm, &mut sample)?;
-    let is_close = |time: &Duration| (0.2..=5.0).contains(&ratio(*time, first[0]));
-    if first.iter().all(|time| is_alike(*time, first[0])) || !first.iter().all(is_close) {
+) -> Outcome<[Times; N]> {
+    let first: [Times; N] = times(rounds, warm, &mut sample)?;
+    let is_close = |times: &Times| (0.2..=5.0).contains(&ratio(times.median(), first[0].median()));
+    if first.iter().all(|times| times.are_like(&first[0])) || !first.iter().all(is_close) {
         return Ok(first);
     }
-    medians(rounds, warm, sample)
+    times(rounds, warm, sample)
+}
+
+fn medians(classes: &[&str], times: &[&Times]) -> String {
+    let each = classes.iter().zip(times).map(|(class, times)| format!("{class}: {:?}", times.median()));
+    format!("medians: {}", each.collect::<Vec<_>>().join(", "))
 }
 
 /// LOGIN and REGISTER take as long whether there is an account or not.
@@ -41,7 +43,34 @@ pub(super) fn login_and_registration(test: &mut Test<'_>) -> Outcome {
         login(test, &app, length)?;
     }
     test.needs_start()?;
+    if !app.providers.is_empty() {
+        without_password(test, &app)?;
+    }
     registration(test, &app)
+}
+
+/// Guesses at one account, few enough for the others to be looked at.
+const GUESSES: usize = 4;
+
+/// An account that a provider made has no password to compare.
+fn without_password(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
+    let subjects = (0..(2 * (ROUNDS + WARM)).div_ceil(GUESSES)).map(|_| Subject::new()).collect::<Vec<_>>();
+    for subject in &subjects {
+        app.federated(0, subject)?;
+    }
+    let turns = Cell::new(0);
+    let [known, unknown] = settled(ROUNDS, WARM, |class| {
+        let password = random::letters(20);
+        if class == 1 {
+            return Ok(app.client().login(&email(), &password)?.took);
+        }
+        let subject = &subjects[turns.get() / GUESSES];
+        turns.set(turns.get() + 1);
+        Ok(app.client().login(&subject.email, &password)?.took)
+    })?;
+    let seen = medians(&["account", "none"], &[&known, &unknown]);
+    test.refuses("LOGIN takes as long for an account that has no password", known.are_like(&unknown), seen);
+    Ok(())
 }
 
 fn login(test: &mut Test<'_>, app: &Arc<App>, length: usize) -> Outcome {
@@ -62,7 +91,7 @@ fn login(test: &mut Test<'_>, app: &Arc<App>, length: usize) -> Outcome {
         Ok(answer.took)
     })?;
     let what = format!("LOGIN takes as long without an account ({length} characters)");
-    test.refuses(&what, is_alike(unknown, known), format!("account: {known:?}, none: {unknown:?} (medians)"));
+    test.refuses(&what, known.are_like(&unknown), medians(&["account", "none"], &[&known, &unknown]));
     let last = app.client().login(&person.email, &person.password)?;
     test.works("the throttle did not answer in LOGIN's place", last.succeeded(), &last)
 }
@@ -80,9 +109,10 @@ fn registration(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
         Ok(app.client().register(&person)?.took)
     })?;
     app.mail_channel()?.delay(Duration::ZERO);
-    let times = format!("new: {new:?}, existing: {taken:?} (medians)");
-    test.refuses("REGISTER takes as long for an address that has an account", is_alike(taken, new), &times);
-    test.refuses("REGISTER does not wait for the mail server", new < SLOW_MAIL && taken < SLOW_MAIL, &times);
+    let seen = medians(&["new", "existing"], &[&new, &taken]);
+    test.refuses("REGISTER takes as long for an address that has an account", new.are_like(&taken), &seen);
+    let is_fast = new.median() < SLOW_MAIL && taken.median() < SLOW_MAIL;
+    test.refuses("REGISTER does not wait for the mail server", is_fast, &seen);
     Ok(())
 }
 
@@ -178,16 +208,16 @@ fn same_answers(test: &mut Test<'_>, app: &Arc<App>, role: &str, addresses: &Add
 
 fn same_times(test: &mut Test<'_>, app: &Arc<App>, role: &str, addresses: &Addresses) -> Outcome {
     let turns = Cell::new([0_usize; CLASSES.len()]);
-    let times: [Duration; CLASSES.len()] = settled(ASKED, WARM, |class| {
+    let times: [Times; CLASSES.len()] = settled(ASKED, WARM, |class| {
         let mut taken = turns.get();
         let round = taken[class];
         taken[class] += 1;
         turns.set(taken);
         Ok(ask(app, role, &addresses.of(class, round))?.took)
     })?;
-    for (time, which) in times.iter().zip(CLASSES) {
+    for (one, which) in times.iter().zip(CLASSES) {
         let what = format!("{role} takes as long when an address {which}");
-        test.refuses(&what, is_alike(*time, times[0]), format!("medians of {CLASSES:?}: {times:?}"));
+        test.refuses(&what, one.are_like(&times[0]), medians(&CLASSES, &times.each_ref()));
     }
     Ok(())
 }

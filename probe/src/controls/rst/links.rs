@@ -11,6 +11,7 @@ use crate::{
     lab::{App, Setup},
     mail::Mail,
     people::{self, Person},
+    provider::Ask,
     random,
     test::{Outcome, Stop, Test},
 };
@@ -38,8 +39,35 @@ const CLAIMS: [(&str, &[(&str, &str)]); 19] = [
     ("Referer", &[("Referer", "https://EVIL/")]),
 ];
 
-/// Links in mails are built from the configured origin, whatever a request says.
+/// Links in mails, and what providers are told, are built from the configured origin, whatever a request says.
 pub(super) fn configured_origin(test: &mut Test<'_>) -> Outcome {
+    let app = test.app()?;
+    if !app.providers.is_empty() {
+        returns_here(test, &app)?;
+    }
+    if app.has_passwords() { mailed_links(test) } else { Ok(()) }
+}
+
+/// Where providers send browsers back to.
+fn returns_here(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
+    let start = app.role_at("OIDC_START", app.provider(0)?)?;
+    let whither = |answer: &Answer| Some(Ask::parse(&answer.value("location")?).ok()?.redirect_uri);
+    let honest = app.client().call(&start)?;
+    let right = whither(&honest).filter(|to| is_ours(app, to));
+    test.works("an honest request has providers send browsers here", right.is_some(), &honest)?;
+    let foreign = IpAddr::from([127, 66, 6, 6]);
+    for peer in [None, Some(foreign)].into_iter().filter(|peer| peer.is_none() || cfg!(target_os = "linux")) {
+        for (name, claim) in &CLAIMS {
+            let poison = Poison { name, claim, peer };
+            let Some((answer, _)) = poison.sent(test, app.client(), &start)? else { continue };
+            let what = format!("{name} does not move where providers send browsers back to");
+            test.refuses(&what, whither(&answer) == right, &answer);
+        }
+    }
+    Ok(())
+}
+
+fn mailed_links(test: &mut Test<'_>) -> Outcome {
     let limits = Setup::default().set("mail_address", 20).set("mail_source", 200);
     let app = test.boot(&limits)?;
     let (_, member) = app.member()?;
@@ -100,7 +128,16 @@ struct Poison<'a> {
 
 impl Poison<'_> {
     /// Gives how many mails came of it.
-    fn send(&self, test: &mut Test<'_>, mut client: Client, call: &Call, email: &str, before: usize) -> Outcome<usize> {
+    fn send(&self, test: &mut Test<'_>, client: Client, call: &Call, email: &str, before: usize) -> Outcome<usize> {
+        let app = client.app.clone();
+        match self.sent(test, client, call)? {
+            Some((_, evil)) => self.judge(test, &app, call, (email, &evil), before),
+            None => Ok(0),
+        }
+    }
+
+    /// The answer, and the host that was claimed, if the request was taken.
+    fn sent(&self, test: &mut Test<'_>, mut client: Client, call: &Call) -> Outcome<Option<(Answer, String)>> {
         let evil = format!("evil{}.test", random::letters(10));
         let mut request = client.guarded(call)?;
         for (header, _) in self.claim {
@@ -115,24 +152,23 @@ impl Poison<'_> {
         }
         client.from = self.peer.or(client.from);
         // A server may also close the connection; then nothing was done.
-        let Ok(answer) = client.try_send(&request) else { return Ok(0) };
+        let Ok(answer) = client.try_send(&request) else { return Ok(None) };
         test.refuses(&format!("{} breaks nothing", self.name), !answer.broke(), &answer);
         if !answer.succeeded() {
             test.refuses(&format!("{} is refused", self.name), answer.denied() || answer.status == 421, &answer);
-            return Ok(0);
+            return Ok(None);
         }
-        self.judge(test, &client, call, (email, &evil), before)
+        Ok(Some((answer, evil)))
     }
 
     fn judge(
         &self,
         test: &mut Test<'_>,
-        client: &Client,
+        app: &App,
         call: &Call,
         (email, evil): (&str, &str),
         before: usize,
     ) -> Outcome<usize> {
-        let app = &client.app;
         let is_new = usize::from(call.name() == "FORGOT");
         // The address of FORGOT has had the mail of its registration.
         let count = before + is_new + 1;

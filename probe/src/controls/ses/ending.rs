@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
-use super::super::acts::{Member, Way, everywhere, is_dead, own_id, went_through};
+use super::super::{
+    acts::{Member, Way, everywhere, is_dead, own_id, went_through},
+    jwt::{alive, ended, spared},
+};
 use crate::{
     client::Client,
     db::Row,
+    devices::Device,
     lab::{App, Setup},
     people::Person,
     random,
@@ -76,6 +80,7 @@ pub(super) fn credential_change(test: &mut Test<'_>) -> Outcome {
         let member = Member::new(&app)?;
         let third = app.signed_in(&member.person)?;
         let link = reset_link(test, &member.person)?;
+        let device = device_of(test, &member.person)?;
         let call = member.act(role, Way::Api)?;
         let works = member.other.is_signed_in()? && third.is_signed_in()?;
         test.works("all sessions work before", works, member.person.email.as_str())?;
@@ -84,6 +89,7 @@ pub(super) fn credential_change(test: &mut Test<'_>) -> Outcome {
         is_dead(test, &format!("another session is dead after {role}"), &member.other)?;
         is_dead(test, &format!("a third session is dead after {role}"), &third)?;
         is_dead(test, &format!("the identifier from before {role} is dead"), &member.client)?;
+        device_ended(test, role, device.as_ref())?;
         let late = app.client().reset(&link, &random::password())?;
         test.refuses(&format!("a reset link from before {role} is void"), late.denied(), &late);
     }
@@ -95,6 +101,7 @@ fn by_reset(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
     let member = Member::new(app)?;
     let pending = member.act("EMAIL_CONFIRM", Way::Api)?;
     let link = reset_link(test, &member.person)?;
+    let device = device_of(test, &member.person)?;
     let works = member.client.is_signed_in()? && member.other.is_signed_in()?;
     test.works("all sessions work before", works, member.person.email.as_str())?;
     let new = random::password();
@@ -102,10 +109,30 @@ fn by_reset(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
     test.works("RESET takes the mailed token", answer.succeeded(), &answer)?;
     is_dead(test, "a session is dead after RESET", &member.client)?;
     is_dead(test, "another session is dead after RESET", &member.other)?;
+    device_ended(test, "RESET", device.as_ref())?;
     let mut client = app.signed_in(&Person { password: new, ..member.person })?;
     let late = client.call(&pending)?;
     test.refuses("a link to change the address from before RESET is void", late.denied(), &late);
     Ok(())
+}
+
+/// A device of the account, where there are such.
+fn device_of(test: &mut Test<'_>, person: &Person) -> Outcome<Option<Device>> {
+    if !test.has("tokens") {
+        return Ok(None);
+    }
+    let device = test.app()?.device_of(person)?;
+    alive(test, "a device", &device)?;
+    Ok(Some(device))
+}
+
+fn device_ended(test: &mut Test<'_>, what: &str, device: Option<&Device>) -> Outcome {
+    device.map_or(Ok(()), |device| ended(test, what, device))
+}
+
+/// A reset link, where there are such.
+fn waiting_link(test: &mut Test<'_>, person: &Person) -> Outcome<Option<String>> {
+    if test.app()?.has_passwords() { reset_link(test, person).map(Some) } else { Ok(None) }
 }
 
 /// A reset link that works, as its page says where there is one.
@@ -129,19 +156,26 @@ pub(super) fn lost_account(test: &mut Test<'_>) -> Outcome {
     test.works("another user's session lives on", bystander.is_signed_in()?, stranger.email.as_str())?;
     test.needs_start()?;
     let member = Member::new(&app)?;
-    let link = reset_link(test, &member.person)?;
+    let link = waiting_link(test, &member.person)?;
+    let device = device_of(test, &member.person)?;
     let (succeeded, output) = test.lab.operator(&app, "disable", &member.person.email)?;
     test.works("the operator's command to disable a user succeeds", succeeded, output)?;
-    has_no_way_in(test, "disabled", &member, &link)?;
+    device_ended(test, "the operator disabled its account", device.as_ref())?;
+    has_no_way_in(test, "disabled", &member, link.as_deref())?;
     test.works("another user's session lives on", bystander.is_signed_in()?, stranger.email.as_str())
 }
 
-fn has_no_way_in(test: &mut Test<'_>, what: &str, member: &Member, link: &str) -> Outcome {
+fn has_no_way_in(test: &mut Test<'_>, what: &str, member: &Member, link: Option<&str>) -> Outcome {
     let app = member.client.app.clone();
     is_dead(test, &format!("a session of a {what} account is dead"), &member.client)?;
     is_dead(test, &format!("another session of a {what} account is dead"), &member.other)?;
-    let login = app.client().login(&member.person.email, &member.person.password)?;
-    test.refuses(&format!("a {what} account does not sign in"), login.denied(), &login);
+    let mut client = app.client();
+    let login = client.enter(&member.person)?;
+    let same = client.me()?.value("id").is_some_and(|id| member.id.as_ref() == Some(&id));
+    // Who was deleted may come by a provider as somebody new.
+    let holds = if app.has_passwords() { login.denied() } else { !same };
+    test.refuses(&format!("a {what} account does not sign in"), holds, &login);
+    let Some(link) = link else { return Ok(()) };
     let reset = app.client().reset(link, &random::password())?;
     test.refuses(&format!("a {what} account takes no reset link"), reset.denied(), &reset);
     Ok(())
@@ -149,12 +183,14 @@ fn has_no_way_in(test: &mut Test<'_>, what: &str, member: &Member, link: &str) -
 
 fn deleted(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
     let member = Member::new(app)?;
-    let link = reset_link(test, &member.person)?;
+    let link = waiting_link(test, &member.person)?;
+    let device = device_of(test, &member.person)?;
     let user = app.database().and_then(|db| Ok(db.one("users", "email", &member.person.email, "id")?));
     let before = user.as_ref().map_or(Ok(vec![]), |user| references(app, user.as_deref().unwrap_or_default()))?;
     let answer = member.client.copy().get("DELETE_ACCOUNT")?;
     test.works("DELETE_ACCOUNT is answered with success", answer.succeeded(), &answer)?;
-    has_no_way_in(test, "deleted", &member, &link)?;
+    has_no_way_in(test, "deleted", &member, link.as_deref())?;
+    device_ended(test, "its account was deleted", device.as_ref())?;
     // Only now what needs the database: without it, the rest was seen all the same.
     let user = user?.unwrap_or_default();
     let sessions = app.database()?.table("sessions")?;
@@ -162,7 +198,9 @@ fn deleted(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
     test.works("the account's rows are seen before", real, format!("{before:?}"))?;
     let left = references(app, &user)?;
     test.refuses("no row of a deleted account is left but the audit trail", left.is_empty(), format!("{left:?}"));
-    let addressed = app.database()?.dump()?.into_iter().find(|(_, _, value)| *value == member.person.email);
+    let mut values = app.database()?.dump()?.into_iter();
+    // Who came by a provider again is somebody new with the same address.
+    let addressed = values.find(|(_, _, value)| *value == member.person.email).filter(|_| app.has_passwords());
     test.refuses("the address of a deleted account is gone", addressed.is_none(), format!("{addressed:?}"));
     Ok(())
 }
@@ -193,8 +231,14 @@ pub(super) fn operator(test: &mut Test<'_>) -> Outcome {
     for client in [&member.client, &member.other, &other] {
         test.works("the sessions work before", client.is_signed_in()?, bystander.email.as_str())?;
     }
+    let devices =
+        if test.has("tokens") { vec![app.device_of(&member.person)?, app.device_of(&bystander)?] } else { vec![] };
     let (succeeded, output) = test.lab.operator(&app, "revoke", &member.person.email)?;
     test.works("the command for one user succeeds", succeeded, output.as_str())?;
+    device_ended(test, "the operator revoked its user's", devices.first())?;
+    if let Some(other) = devices.get(1) {
+        spared(test, "another user's device", other)?;
+    }
     is_dead(test, "a session of that user is dead", &member.client)?;
     is_dead(test, "another session of that user is dead", &member.other)?;
     test.works("another user's session lives on", other.is_signed_in()?, output)?;
@@ -203,6 +247,7 @@ pub(super) fn operator(test: &mut Test<'_>) -> Outcome {
     test.works("the command for all users succeeds", succeeded, output)?;
     is_dead(test, "everybody's sessions are dead", &other)?;
     is_dead(test, "everybody's sessions are dead, new ones too", &again)?;
+    device_ended(test, "the operator revoked everybody's", devices.get(1))?;
     for person in [&member.person, &bystander] {
         app.signed_in(person)?;
     }

@@ -62,7 +62,7 @@ pub(super) fn randomness(test: &mut Test<'_>) -> Outcome {
 fn collected(app: &Arc<App>, people: &[Person]) -> Outcome<Vec<String>> {
     let lane = |person: &Person| {
         let login = |_| {
-            let answer = app.client().login(&person.email, &person.password)?;
+            let answer = app.client().enter(person)?;
             let session = answer.session();
             session.ok_or_else(|| Stop::Positive("LOGIN takes the right password".to_owned(), answer.exchange()))
         };
@@ -78,7 +78,7 @@ fn collected(app: &Arc<App>, people: &[Person]) -> Outcome<Vec<String>> {
 
 /// The entropy of each place of the text, by how often two identifiers agree there, summed up. It needs no knowledge of
 /// how bytes were made into text.
-fn varying_bits(tokens: &[String]) -> f64 {
+pub(in crate::controls) fn varying_bits(tokens: &[String]) -> f64 {
     let places = tokens.iter().map(String::len).min().unwrap_or(0);
     (0..places).map(|place| place_bits(tokens, place)).sum()
 }
@@ -94,7 +94,7 @@ fn place_bits(tokens: &[String], place: usize) -> f64 {
 }
 
 /// The bytes behind the text, where it is plainly hex or base64 of whole bytes.
-fn decoded_all(tokens: &[String]) -> Option<Vec<Vec<u8>>> {
+pub(in crate::controls) fn decoded_all(tokens: &[String]) -> Option<Vec<Vec<u8>>> {
     let all = tokens.concat();
     if all.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return tokens.iter().map(|token| unhex(token)).collect();
@@ -115,7 +115,7 @@ fn decoded(text: &str) -> Option<Vec<u8>> {
 }
 
 /// Bits whose frequency is further from a half than chance explains: five and a half deviations.
-fn biased_bits(tokens: &[Vec<u8>]) -> Vec<usize> {
+pub(in crate::controls) fn biased_bits(tokens: &[Vec<u8>]) -> Vec<usize> {
     let total = u32::try_from(tokens.len()).map_or(1.0, f64::from);
     let bits = 8 * tokens.iter().map(Vec::len).min().unwrap_or(0);
     let share = |bit: usize| {
@@ -172,7 +172,7 @@ pub(super) fn storage(test: &mut Test<'_>) -> Outcome {
 }
 
 /// How an identifier may be written down: as it is, or its bytes in hex and base64.
-fn written(token: &str) -> Vec<String> {
+pub(in crate::controls) fn written(token: &str) -> Vec<String> {
     let bytes = decoded(token).filter(|bytes| bytes.len() >= 8);
     let bytes = bytes.into_iter().flat_map(|bytes| [hex(&bytes), STANDARD_NO_PAD.encode(&bytes)]);
     let whole = [token.to_owned(), hex(token.as_bytes()), crate::client::encoded(token)];
@@ -180,7 +180,7 @@ fn written(token: &str) -> Vec<String> {
 }
 
 /// How a stored value may be written into a cookie.
-fn cookies_of(stored: &str) -> Vec<String> {
+pub(in crate::controls) fn cookies_of(stored: &str) -> Vec<String> {
     let Some(bytes) = stored.strip_prefix("\\x").and_then(unhex) else { return vec![stored.to_owned()] };
     let half = bytes.get(..bytes.len().min(16)).unwrap_or_default();
     vec![hex(&bytes), URL_SAFE_NO_PAD.encode(&bytes), STANDARD.encode(&bytes), URL_SAFE_NO_PAD.encode(half)]
@@ -217,7 +217,7 @@ fn login_with(test: &mut Test<'_>, person: &Person, value: &str) -> Outcome {
     let app = test.app()?;
     let planted = app.client().with_session(Some(value));
     let mut client = planted.copy();
-    let answer = client.login(&person.email, &person.password)?;
+    let answer = client.enter(person)?;
     let fresh = answer.session().is_some_and(|session| session != value);
     test.refuses("a login with a planted identifier makes a new one", fresh, &answer);
     let replay = planted.copy().me()?;
@@ -232,7 +232,10 @@ fn login_with(test: &mut Test<'_>, person: &Person, value: &str) -> Outcome {
 /// Nothing is kept under an identifier that the server did not issue.
 fn adopted_before(test: &mut Test<'_>, app: &Arc<App>, value: &str) -> Outcome {
     let planted = app.client().with_session(Some(value));
-    let calls = [app.role("ME")?, app.role("LOGIN")?.field("email", "nobody@mail.test").field("password", "nothing")];
+    let mut calls = vec![app.role("ME")?];
+    if app.has_passwords() {
+        calls.push(app.role("LOGIN")?.field("email", "nobody@mail.test").field("password", "nothing"));
+    }
     for call in calls.iter().chain(&calls) {
         let answer = planted.copy().call(call)?;
         let confirmed = answer.session().as_deref() == Some(value);
@@ -252,7 +255,7 @@ fn adopted_before(test: &mut Test<'_>, app: &Arc<App>, value: &str) -> Outcome {
 
 /// Confirming an address in the browser that registered signs in, too.
 fn verify_with(test: &mut Test<'_>, app: &Arc<App>, value: &str) -> Outcome {
-    if app.role("VERIFY")?.role().signs_in.is_none() {
+    if !app.has_passwords() || app.role("VERIFY")?.role().signs_in.is_none() {
         return Ok(());
     }
     let person = Person::new();
@@ -274,7 +277,7 @@ fn login_over(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
     for next in [&second, &first] {
         let mut client = app.signed_in(&first)?;
         let before = client.copy();
-        let answer = client.login(&next.email, &next.password)?;
+        let answer = client.enter(next)?;
         let fresh = answer.session().is_some_and(|session| Some(session) != before.session());
         test.refuses("a login over a session makes a new identifier", fresh, &answer);
         let old = before.copy().me()?;
@@ -286,6 +289,9 @@ fn login_over(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
 /// Another identifier after each change of what a session may do.
 pub(super) fn rotation(test: &mut Test<'_>) -> Outcome {
     let app = test.app()?;
+    if !app.has_passwords() {
+        return by_provider(test, &app);
+    }
     for role in ["REAUTH", "PWCHANGE", "EMAIL_CONFIRM"] {
         let member = Member::new(&app)?;
         let call = member.act(role, Way::Api)?;
@@ -300,6 +306,19 @@ pub(super) fn rotation(test: &mut Test<'_>) -> Outcome {
         test.works(&format!("the session goes on after {role}"), new.succeeded(), &new)?;
     }
     Ok(())
+}
+
+/// The same for who proves at a provider once more who it is.
+fn by_provider(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
+    let (person, before) = app.member()?;
+    let mut client = before.copy();
+    let answer = client.prove(&person)?;
+    let rotated = answer.session().is_some() && client.session() != before.session();
+    test.refuses("proving once more who it is gives the session a new identifier", rotated, &answer);
+    let old = before.copy().me()?;
+    test.refuses("the identifier from before that is dead", old.denied(), &old);
+    let new = client.me()?;
+    test.works("the session goes on after that", new.succeeded(), &new)
 }
 
 #[cfg(test)]

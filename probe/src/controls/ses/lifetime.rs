@@ -60,7 +60,7 @@ pub(super) fn absolute(test: &mut Test<'_>) -> Outcome {
     let mut renewed = app.signed_in(&renewing)?;
     let mut rotated = app.signed_in(&moving)?;
     let logged_in = Instant::now();
-    let confirmation = confirmation(test, &rotated)?;
+    let confirmation = if app.has_passwords() { Some(confirmation(test, &rotated)?) } else { None };
     // What has to happen within the lifetime is only asserted where this machine was fast enough.
     let is_early = |since: Instant| since.elapsed() + GRAIN < ABSOLUTE;
     while begun.elapsed() + 3 * GRAIN < ABSOLUTE {
@@ -71,17 +71,20 @@ pub(super) fn absolute(test: &mut Test<'_>) -> Outcome {
         }
     }
     let renewal = Instant::now();
-    let answer = renewed.reauth(&renewing.password)?;
+    let answer = renewed.prove(&renewing)?;
     let is_renewed = is_early(begun);
     if is_renewed {
-        test.works("REAUTH takes the password", went_through(&app, "REAUTH", &answer), &answer)?;
+        let proven = if app.has_passwords() { went_through(&app, "REAUTH", &answer) } else { answer.sets_session() };
+        test.works("who proves once more who it is is believed", proven, &answer)?;
     }
     // Late in the lifetime, so that a new one would show.
-    let answer = rotated.call(&confirmation)?;
-    if is_early(begun) {
-        test.works("EMAIL_CONFIRM takes the mailed token", went_through(&app, "EMAIL_CONFIRM", &answer), &answer)?;
+    if let Some(confirmation) = confirmation {
+        let answer = rotated.call(&confirmation)?;
+        if is_early(begun) {
+            test.works("EMAIL_CONFIRM takes the mailed token", went_through(&app, "EMAIL_CONFIRM", &answer), &answer)?;
+        }
     }
-    while logged_in.elapsed() < ABSOLUTE + Duration::from_millis(200) {
+    while logged_in.elapsed() < ABSOLUTE + GRAIN {
         thread::sleep(Duration::from_millis(300));
         used.copy().me()?;
     }

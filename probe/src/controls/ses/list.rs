@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::super::acts::{Listed, is_dead, own_id, sessions};
+use super::{
+    super::acts::{Listed, is_dead, own_id, sessions},
+    devices,
+};
 use crate::{
     client::Client,
     http,
@@ -30,6 +33,9 @@ pub(super) fn list(test: &mut Test<'_>) -> Outcome {
     test.refuses("each session has a name of its own", names.len() == clients.len(), format!("{names:?}"));
     opens_nothing(test, &clients)?;
     is_own(test, &clients, &stranger)?;
+    if test.has("tokens") {
+        devices::list(test)?;
+    }
     cap(test)
 }
 
@@ -75,8 +81,10 @@ fn is_own(test: &mut Test<'_>, clients: &[Client], stranger: &Client) -> Outcome
 
 /// Beyond the maximum the oldest session gives way, also when many log in at once.
 fn cap(test: &mut Test<'_>) -> Outcome {
-    let setup = Setup::default().set("sessions", CAP).set("login_failures", 10).set("login_backoff", 1);
-    let app = test.boot(&setup)?;
+    let setup = Setup::default().set("sessions", CAP);
+    let has_passwords = test.app()?.has_passwords();
+    let app =
+        test.boot(&if has_passwords { setup.set("login_failures", 10).set("login_backoff", 1) } else { setup })?;
     let person = app.person()?;
     let clients = (0..=CAP).map(|_| app.signed_in(&person)).collect::<Outcome<Vec<_>>>()?;
     is_dead(test, "the oldest session beyond the maximum is dead", &clients[0])?;
@@ -97,12 +105,7 @@ fn cap(test: &mut Test<'_>) -> Outcome {
 }
 
 fn at_one_moment(test: &mut Test<'_>, app: &Arc<App>, person: &Person) -> Outcome {
-    let call = app.role("LOGIN")?.field("email", person.email.as_str()).field("password", person.password.as_str());
-    let requests = (0..LOGINS).map(|_| {
-        let client = app.client();
-        let request = client.guarded(&call)?;
-        Ok((client, request))
-    });
+    let requests = (0..LOGINS).map(|_| app.client().about_to_enter(person));
     let answers = at_once(requests.collect::<Outcome<Vec<_>>>()?);
     let tokens: Vec<String> = answers.iter().flatten().filter_map(http::Answer::session).collect();
     test.works("logins at one moment succeed", tokens.len() > CAP, format!("{} of {LOGINS}", tokens.len()))?;

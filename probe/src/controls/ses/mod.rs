@@ -1,5 +1,6 @@
 //! Session lifecycle.
 
+mod devices;
 mod ending;
 mod fresh;
 mod guard;
@@ -8,6 +9,7 @@ mod lifetime;
 mod list;
 mod place;
 
+pub(super) use self::identifier::{biased_bits, cookies_of, decoded_all, varying_bits, written};
 use super::{Attack, attack};
 
 pub(super) const ATTACKS: &[Attack] = &[

@@ -1,15 +1,20 @@
 //! Rows that must not be there, written past the application.
 
+use std::sync::Arc;
+
 use crate::{
     db::{Db, Row, quoted},
-    lab::Setup,
+    lab::{App, Setup},
+    people::Person,
+    provider::Subject,
     random,
     test::{Outcome, Stop, Test},
 };
 
 /// What names a row, and what else must differ so that nothing but the name can be refused.
-const NAMES: [(&str, &str, &[&str]); 3] =
-    [("users", "email", &["id"]), ("sessions", "key", &["name"]), ("tokens", "key", &["user"])];
+const NAMES: [(&str, &str, &[&str]); 2] = [("users", "email", &["id"]), ("sessions", "key", &["name"])];
+const OF_PASSWORDS: (&str, &str, &[&str]) = ("tokens", "key", &["user"]);
+const OF_PROVIDERS: (&str, &str, &[&str]) = ("identities", "subject", &["key", "user", "provider"]);
 
 /// Two accounts with one address, two sessions or tokens with one key, or rows of an account that is gone are refused by the
 /// database, whoever writes them.
@@ -17,23 +22,68 @@ pub(in crate::controls) fn the_database_forbids_it(test: &mut Test<'_>) -> Outco
     let app = test.boot(&Setup::default())?;
     let (person, _session) = app.member()?;
     let other = app.person()?;
-    app.client().forgot(&person.email)?;
-    app.token("FORGOT", &person.email, 1)?;
+    let mut names = NAMES.to_vec();
+    if app.has_passwords() {
+        app.client().forgot(&person.email)?;
+        app.token("FORGOT", &person.email, 1)?;
+        names.push(OF_PASSWORDS);
+    }
+    if !app.providers.is_empty() {
+        app.federated(0, &Subject::new())?;
+        names.push(OF_PROVIDERS);
+    }
     let db = app.database()?;
     let other = db.one("users", "email", &other.email, "id")?.unwrap_or_default();
-    for (table, name, differing) in NAMES {
+    for (table, name, differing) in names {
         twice(test, db, table, name, differing, &other)?;
     }
-    orphans(test, db, &db.one("users", "email", &person.email, "id")?.unwrap_or_default())
+    if test.has("tokens") {
+        refresh_tokens(test, &app, &person)?;
+    }
+    let mut tables = vec!["sessions"];
+    tables.push(if app.has_passwords() { "tokens" } else { "identities" });
+    tables.extend(test.has("tokens").then_some("families"));
+    orphans(test, db, &tables, &db.one("users", "email", &person.email, "id")?.unwrap_or_default())
+}
+
+/// Two refresh tokens with one digest, and families of an account that is not there.
+fn refresh_tokens(test: &mut Test<'_>, app: &Arc<App>, person: &Person) -> Outcome {
+    let (_, other) = app.device()?;
+    app.device_of(person)?;
+    let db = app.database()?;
+    let row = first(db, "refresh_tokens")?;
+    test.refuses(
+        "the database refuses a second refresh token with the same key",
+        insert(db, "refresh_tokens", &row).is_err(),
+        "the row was written",
+    );
+    let changed = |table: &str, columns: &[&str]| {
+        let mut row = first(db, table)?;
+        for column in columns {
+            let column = db.column(table, column)?;
+            let old = row.get(&column).cloned().flatten().unwrap_or_default();
+            row.insert(column, Some(another(&old)));
+        }
+        Ok::<Row, Stop>(row)
+    };
+    let taken = insert(db, "refresh_tokens", &changed("refresh_tokens", &["key"])?);
+    let seen = taken.as_ref().err().map(|error| format!("{error:#}")).unwrap_or_default();
+    test.works("the database takes a refresh token with another key", taken.is_ok(), seen)?;
+    for (table, columns) in [("refresh_tokens", ["key", "family"]), ("families", ["key", "user"])] {
+        let refused = insert(db, table, &changed(table, &columns)?).is_err();
+        let what = format!("the database refuses a row of `{table}` whose {} is not there", columns[1]);
+        test.refuses(&what, refused, "the row was written");
+    }
+    test.works("a device goes on", other.works()?, other.access.as_str())
 }
 
 fn twice(test: &mut Test<'_>, db: &Db, table: &str, name: &str, differing: &[&str], other: &str) -> Outcome {
     let row = first(db, table)?;
     let mut changed = row.clone();
-    for column in differing.iter().filter(|column| db.has_column(table, column)) {
-        let column = db.column(table, column)?;
+    for what in differing.iter().filter(|column| db.has_column(table, column)) {
+        let column = db.column(table, what)?;
         let old = row.get(&column).cloned().flatten().unwrap_or_default();
-        let new = if *differing == ["user"] { other.to_owned() } else { another(&old) };
+        let new = if *what == "user" { other.to_owned() } else { another(&old) };
         changed.insert(column, Some(new));
     }
     let refused = insert(db, table, &changed);
@@ -82,9 +132,9 @@ fn insert(db: &Db, table: &str, row: &Row) -> anyhow::Result<()> {
 }
 
 /// Sessions and tokens of an account that is deleted go with it, and none can be written for one that is not there.
-fn orphans(test: &mut Test<'_>, db: &Db, id: &str) -> Outcome {
+fn orphans(test: &mut Test<'_>, db: &Db, tables: &[&str], id: &str) -> Outcome {
     let owned = |table: &str| Ok::<usize, Stop>(db.find(table, "user", id)?.len());
-    for table in ["sessions", "tokens"] {
+    for table in tables {
         test.works(&format!("the account has rows in `{table}`"), owned(table)? > 0, id)?;
     }
     let mut orphan = first(db, "sessions")?;
@@ -99,7 +149,7 @@ fn orphans(test: &mut Test<'_>, db: &Db, id: &str) -> Outcome {
     let refused = insert(db, "sessions", &orphan).is_err();
     test.refuses("the database refuses a session of no account", refused, "the row was written");
     db.run(&format!("DELETE FROM {} WHERE {} = {}", db.table("users")?, db.column("users", "id")?, quoted(id)))?;
-    for table in ["sessions", "tokens"] {
+    for table in tables {
         let left = owned(table)?;
         let what = format!("rows of `{table}` go with their account");
         test.refuses(&what, left == 0, format!("{left} rows are left"));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{attempts, guess, is_evaluated, retry_after, wait};
 use crate::{
     client::Client,
-    controls::silence,
+    controls::{doors::Door, silence},
     http::Answer,
     lab::{App, Setup},
     people::{MAIL, Person},
@@ -27,6 +27,7 @@ fn stranger(app: &Arc<App>, number: usize) -> Client {
 
 /// Consecutive failures for one account make it wait, whatever the source address, and each time longer.
 pub(super) fn account_waits(test: &mut Test<'_>) -> Outcome {
+    test.app()?.role("LOGIN")?;
     let app = test.boot(&Setup::default().set("login_backoff", BACKOFF))?;
     let (patient, impatient) = (app.person()?, app.person()?);
     app.signed_in(&patient)?;
@@ -38,11 +39,12 @@ pub(super) fn account_waits(test: &mut Test<'_>) -> Outcome {
     waits_longer(test, &app, &impatient, other)
 }
 
-/// Guesses until the account is closed; gives the seconds that it asks to wait.
+/// Guesses until the account is closed, at all doors in turn; gives the seconds that it asks to wait.
 fn trip(test: &mut Test<'_>, app: &Arc<App>, person: &Person) -> Outcome<Option<u64>> {
+    let doors = Door::all(test, app)?;
     let mut first = None;
     let guesses = attempts(30, |number| {
-        let answer = guess(&mut stranger(app, number), &person.email)?;
+        let answer = doors[number % doors.len()].guess(&mut stranger(app, number), &person.email)?;
         first.get_or_insert_with(|| answer.clone());
         Ok(answer)
     })?;
@@ -61,12 +63,14 @@ fn trip(test: &mut Test<'_>, app: &Arc<App>, person: &Person) -> Outcome<Option<
 }
 
 fn while_waiting(test: &mut Test<'_>, app: &Arc<App>, person: &Person) -> Outcome {
-    let wrong = guess(&mut stranger(app, 41), &person.email)?;
-    test.refuses("while an account waits, no wrong password is looked at", wrong.throttled(), &wrong);
-    let mut owner = stranger(app, 42);
-    let right = owner.login(&person.email, &person.password)?;
-    test.refuses("while an account waits, the right password is not looked at either", right.throttled(), &right);
-    test.refuses("while an account waits, nobody is signed in", !owner.is_signed_in()?, &right);
+    for door in Door::all(test, app)? {
+        let wrong = door.guess(&mut stranger(app, 41), &person.email)?;
+        test.refuses("while an account waits, no wrong password is looked at", wrong.throttled(), &wrong);
+        let mut owner = stranger(app, 42);
+        let right = door.enter(&mut owner, &person.email, &person.password)?;
+        test.refuses("while an account waits, the right password is not looked at either", right.throttled(), &right);
+        test.refuses("while an account waits, nobody is signed in", !owner.is_signed_in()?, &right);
+    }
     Ok(())
 }
 

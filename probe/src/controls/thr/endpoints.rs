@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Attempts, attempts};
 use crate::{
     client::Call,
-    controls::silence,
+    controls::{doors::Door, silence},
     http::Answer,
     lab::{App, Setup},
     people::{self, MAIL, Person},
@@ -23,8 +23,34 @@ pub(super) fn every_endpoint(test: &mut Test<'_>) -> Outcome {
     let app = test.app()?;
     strangers(test, &app)?;
     members(test, &app)?;
+    if !app.providers.is_empty() {
+        travellers(test, &app)?;
+    }
+    if test.has("tokens") {
+        devices(test, &app)?;
+    }
+    if !app.has_passwords() {
+        return Ok(());
+    }
     right_passwords(test)?;
     mail_floods(test, &app)
+}
+
+/// Visits to providers a source and minute, by default.
+const VISITS: usize = 30;
+
+/// Each visit has the application keep something. Whoever begins too many keeps their session.
+fn travellers(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
+    let provider = app.provider(0)?;
+    for role in ["OIDC_START", "OIDC_LINK", "OIDC_REAUTH"] {
+        let (_, mut client) = app.member()?;
+        let call = app.role_at(role, provider)?;
+        let made = attempts(VISITS + 1, |_| client.call(&call))?;
+        limited(test, role, &made, VISITS + 1)?;
+        let me = client.me()?;
+        test.refuses(&format!("who hammers {role} can still use the session"), me.succeeded(), &me);
+    }
+    Ok(())
 }
 
 /// A text that looks like a mailed token and is none.
@@ -52,7 +78,7 @@ const OPEN: [&str; 7] = ["REGISTER", "VERIFY", "VERIFY_PAGE", "RESEND", "FORGOT"
 
 fn strangers(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
     let person = app.person()?;
-    for role in OPEN {
+    for role in app.expected(&OPEN) {
         let mut client = app.client();
         let made = attempts(LIMIT + 1, |_| client.call(&filled(app, role)?))?;
         limited(test, role, &made, LIMIT + 1)?;
@@ -73,7 +99,7 @@ fn limited(test: &mut Test<'_>, role: &str, made: &Attempts, by: usize) -> Outco
 fn members(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
     let hammer: [(&str, usize); 4] =
         [("REAUTH", GUESSES), ("PWCHANGE", GUESSES), ("EMAIL_CHANGE", LIMIT), ("EMAIL_CONFIRM", LIMIT)];
-    for (role, limit) in hammer {
+    for (role, limit) in hammer.into_iter().filter(|(role, _)| !app.expected(&[role]).is_empty()) {
         let (_, mut client) = app.member()?;
         let made = attempts(limit + 1, |_| client.call(&filled(app, role)?))?;
         limited(test, role, &made, limit + 1)?;
@@ -81,6 +107,25 @@ fn members(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
         test.refuses(&format!("who hammers {role} can still use the session"), me.succeeded(), &me);
     }
     Ok(())
+}
+
+/// Attempts with refresh tokens a source and minute, by default.
+const REFRESHES: usize = 60;
+
+/// What takes passwords and tokens of devices. Whoever hammers it keeps what they have.
+fn devices(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
+    let (_, device) = app.device()?;
+    if app.grants_by_password()? {
+        let mut client = app.client();
+        let made = attempts(GUESSES + 1, |_| Door::Device.guess(&mut client, &people::email()))?;
+        limited(test, "TOKEN", &made, GUESSES + 1)?;
+    }
+    for (role, field) in [("TOKEN_REFRESH", "refresh_token"), ("TOKEN_REVOKE", "token")] {
+        let mut client = app.client();
+        let made = attempts(REFRESHES + 1, |_| client.send(&app.role(role)?.field(field, token()).request()))?;
+        limited(test, role, &made, REFRESHES + 1)?;
+    }
+    test.works("a device goes on whatever strangers hammer", device.refreshed()?.works()?, device.access.as_str())
 }
 
 /// Right passwords are limited too: each costs the server as much as a wrong one.

@@ -1,11 +1,12 @@
-//! What wrong passwords do to where they come from, and how that is known.
+//! What too many wrong passwords, or visits to a provider, do to where they come from, and how that is known.
 
 use std::{net::IpAddr, sync::Arc};
 
-use super::{Attempts, attempts, guess, is_evaluated};
+use super::{Attempts, attempts, is_evaluated};
 use crate::{
     client::Client,
-    http::Answer,
+    controls::doors::Door,
+    http::{Answer, Request},
     lab::{App, Setup},
     people::{self, Person},
     random,
@@ -16,10 +17,11 @@ use crate::{
 pub(super) fn spraying(test: &mut Test<'_>) -> Outcome {
     let app = test.app()?;
     let people = (0..6).map(|_| app.person()).collect::<Outcome<Vec<_>>>()?;
-    let mut sprayer = app.client();
+    let (mut sprayer, doors) = (app.client(), Door::all(test, &app)?);
     let made = attempts(40, |number| {
         let known = people.get(number / 2).filter(|_| number % 2 == 0);
-        guess(&mut sprayer, &known.map_or_else(people::email, |person| person.email.clone()))
+        doors[number / 2 % doors.len()]
+            .guess(&mut sprayer, &known.map_or_else(people::email, |person| person.email.clone()))
     })?;
     let in_time = made.tripped.is_some_and(|number| (2..=31).contains(&number));
     test.refuses("one source cannot guess on more than thirty accounts in a minute", in_time, made.seen());
@@ -33,8 +35,8 @@ pub(super) fn spraying(test: &mut Test<'_>) -> Outcome {
 fn each_limit(test: &mut Test<'_>) -> Outcome {
     let app = test.boot(&Setup::default().set("login_source_failures", 4).set("login_source", 9))?;
     let person = app.person()?;
-    let mut sprayer = app.client();
-    let failures = attempts(12, |_| guess(&mut sprayer, &people::email()))?;
+    let (mut sprayer, doors) = (app.client(), Door::all(test, &app)?);
+    let failures = attempts(12, |number| doors[number % doors.len()].guess(&mut sprayer, &people::email()))?;
     test.refuses("a source is stopped after the failures that are set", stopped_by(&failures, 5), failures.seen());
     let mut busy = app.client();
     let logins = attempts(12, |_| busy.login(&person.email, &person.password))?;
@@ -96,19 +98,36 @@ const HEADERS: [&str; 7] = [
     "Fastly-Client-IP",
 ];
 
-/// One guess that claims to come from elsewhere.
-fn claiming(client: &mut Client, email: &str, headers: &[&str], from: &str) -> Outcome<Answer> {
-    let call = client.app.role("LOGIN")?.field("email", email).field("password", random::password());
-    let mut request = client.guarded(&call)?;
+/// The request, which claims to come from elsewhere.
+fn claiming(mut request: Request, headers: &[&str], from: &str) -> Request {
     for header in headers {
         let value = if *header == "Forwarded" { format!("for={from};proto=https") } else { from.to_owned() };
         request = request.header(header, value);
     }
-    client.send(&request)
+    request
+}
+
+/// One of the requests that are counted for a source: a wrong password, or a visit to a provider.
+fn knock(client: &Client) -> Outcome<Request> {
+    client.guarded(&client.app.way_in(&Person::new())?)
+}
+
+/// With so few of them for a source.
+fn few(test: &Test<'_>, setup: Setup) -> Outcome<Setup> {
+    let limit = if test.app()?.has_passwords() { "login_source_failures" } else { "login_source" };
+    Ok(setup.set(limit, FAILURES))
+}
+
+/// Tries the account, claiming to be from elsewhere: with a wrong password, or by its provider.
+fn try_account(client: Client, person: &Person, headers: &[&str], from: &str) -> Outcome {
+    let guess = Person { password: random::password(), ..person.clone() };
+    let (mut client, request) = client.about_to_enter(&guess)?;
+    client.send(&claiming(request, headers, from))?;
+    Ok(())
 }
 
 fn without_proxy(test: &mut Test<'_>) -> Outcome {
-    let app = test.boot(&Setup::default().direct().set("login_source_failures", FAILURES))?;
+    let app = test.boot(&few(test, Setup::default().direct())?)?;
     let person = app.person()?;
     let honest = attempts(12, claims(&app, [1, 1], &[]))?;
     test.works("a source without proxy is throttled", honest.tripped.is_some(), honest.seen())?;
@@ -121,24 +140,29 @@ fn without_proxy(test: &mut Test<'_>) -> Outcome {
     let mut client = app.client();
     client.from = Some(loopback([3, 3]));
     let claim = forged();
-    claiming(&mut client, &person.email, &HEADERS, &claim)?;
+    try_account(client, &person, &HEADERS, &claim)?;
     is_recorded(test, &app, &person, "127.77.3.3", &claim)
 }
 
 fn claims<'a>(app: &Arc<App>, from: [u8; 2], headers: &'a [&'a str]) -> impl FnMut(usize) -> Outcome<Answer> + 'a {
     let mut client = app.client();
     client.from = Some(loopback(from));
-    move |_| claiming(&mut client, &people::email(), headers, &forged())
+    move |_| {
+        let request = claiming(knock(&client)?, headers, &forged());
+        client.send(&request)
+    }
 }
 
 fn behind_proxy(test: &mut Test<'_>) -> Outcome {
-    let settings = Setup::default().set("trusted_proxies", "127.0.0.2").set("login_source_failures", FAILURES);
-    let app = test.boot(&settings)?;
+    let app = test.boot(&few(test, Setup::default().set("trusted_proxies", "127.0.0.2"))?)?;
     let person = app.person()?;
     let through = |peer: IpAddr, chain: &dyn Fn() -> String| {
         let mut client = app.client();
         (client.source, client.from) = (None, Some(peer));
-        attempts(12, |_| claiming(&mut client, &people::email(), &["X-Forwarded-For"], &chain()))
+        attempts(12, |_| {
+            let request = claiming(knock(&client)?, &["X-Forwarded-For"], &chain());
+            client.send(&request)
+        })
     };
     let proxy = IpAddr::from([127, 0, 0, 2]);
     let plain = through(proxy, &|| "203.0.113.8".to_owned())?;
@@ -155,7 +179,7 @@ fn behind_proxy(test: &mut Test<'_>) -> Outcome {
     expect("a peer that is no configured proxy cannot name another address", loopback([4, 4]), &forged)?;
     let (mut client, claim) = (app.client(), forged());
     (client.source, client.from) = (None, Some(proxy));
-    claiming(&mut client, &person.email, &["X-Forwarded-For"], &format!("{claim}, 203.0.113.77"))?;
+    try_account(client, &person, &["X-Forwarded-For"], &format!("{claim}, 203.0.113.77"))?;
     is_recorded(test, &app, &person, "203.0.113.77", &claim)
 }
 
@@ -178,13 +202,13 @@ fn is_recorded(test: &mut Test<'_>, app: &Arc<App>, person: &Person, real: &str,
 
 /// Equivalent addresses, and those of one household, are one source.
 pub(super) fn canonical_source(test: &mut Test<'_>) -> Outcome {
-    let app = test.boot(&Setup::default().set("login_source_failures", FAILURES))?;
+    let app = test.boot(&few(test, Setup::default())?)?;
     let person = app.person()?;
     let household: Vec<String> = (1..=0x40).map(|host| format!("2001:db8:1:1::{host:x}")).collect();
     family(test, &app, "the addresses of an IPv6 /64", household.iter().map(String::as_bytes))?;
     let mut neighbour = app.client();
     neighbour.source = Some("2001:db8:1:2::1".to_owned());
-    let answer = neighbour.login(&person.email, &person.password)?;
+    let answer = neighbour.enter(&person)?;
     test.refuses("another /64 is another source", answer.succeeded(), &answer);
     family(test, &app, "the spellings of an IPv6 address", SPELLINGS.iter().map(|text| text.as_bytes()))?;
     family(test, &app, "an IPv4 address and its IPv6 forms", MAPPED.iter().map(|text| text.as_bytes()))?;
@@ -223,10 +247,9 @@ fn family<'a>(
     let mut sources = sources.cycle();
     let mut broken = None;
     let made = attempts(12, |_| {
-        let call = app.role("LOGIN")?.field("email", people::email()).field("password", random::password());
-        let request = client.guarded(&call)?.header("X-Forwarded-For", sources.next().unwrap_or_default());
+        let request = knock(&client)?.header("X-Forwarded-For", sources.next().unwrap_or_default());
         let answer = client.send(&request)?;
-        if !is_evaluated(&answer) && !answer.throttled() {
+        if !answer.succeeded() && !is_evaluated(&answer) && !answer.throttled() {
             broken.get_or_insert_with(|| answer.clone());
         }
         Ok(answer)

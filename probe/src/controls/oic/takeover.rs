@@ -1,27 +1,33 @@
-//! Signing in by way of a provider, and what else proves a mailbox.
+//! What a stranger set up under an address before its owner came.
 
 use std::sync::Arc;
 
-use super::{Attack, attack};
+use serde_json::Value;
+
 use crate::{
     client::Client,
+    db::quoted,
     http::Answer,
     lab::App,
     people::Person,
+    provider::{Grant, Subject},
     random,
-    test::{Outcome, Test},
+    test::{Outcome, Stop, Test},
 };
 
-pub(super) const ATTACKS: &[Attack] = &[attack("OIC-21", pre_account_takeover)];
-
-/// What a stranger set up under an address is gone, or never counts, once its owner proves the mailbox: by RESET and by VERIFY.
-fn pre_account_takeover(test: &mut Test<'_>) -> Outcome {
+/// What a stranger set up under an address is gone, or never counts, once its owner proves the mailbox: by RESET, by VERIFY,
+/// and by a provider that vouches for the address.
+pub(super) fn pre_account_takeover(test: &mut Test<'_>) -> Outcome {
     let app = test.app()?;
     let plain = app.person()?;
     app.signed_in(&plain)?;
     by_reset(test, &app)?;
     by_verify(test, &app)?;
-    by_own_registration(test, &app)
+    by_own_registration(test, &app)?;
+    if app.contract.providers.iter().any(|provider| provider.issuer.is_some()) {
+        by_provider(test, &app)?;
+    }
+    Ok(())
 }
 
 /// A stranger who registers somebody else's address and tries to be signed in.
@@ -58,7 +64,7 @@ impl Mallory {
 fn recover(test: &mut Test<'_>, app: &Arc<App>, mallory: &Mallory) -> Outcome<Person> {
     app.client().forgot(&mallory.person.email)?;
     let token = app.token("FORGOT", &mallory.person.email, 1)?;
-    let owner = Person { email: mallory.person.email.clone(), password: random::password() };
+    let owner = Person { email: mallory.person.email.clone(), ..Person::new() };
     let reset = app.client().reset(&token, &owner.password)?;
     test.works("RESET takes the mailed token", reset.succeeded(), &reset)?;
     Ok(owner)
@@ -70,7 +76,7 @@ fn owner_alone(test: &mut Test<'_>, app: &Arc<App>, owner: &Person) -> Outcome {
     let login = client.login(&owner.email, &owner.password)?;
     test.refuses("the owner of the mailbox signs in with the new password", login.succeeded(), &login);
     let sessions = client.get("SESSIONS")?;
-    let list = sessions.value("list").and_then(|list| serde_json::from_str::<Vec<serde_json::Value>>(&list).ok());
+    let list = sessions.value("list").and_then(|list| serde_json::from_str::<Vec<Value>>(&list).ok());
     let alone = !login.succeeded() || list.is_some_and(|list| list.len() == 1);
     test.refuses("the account has no session but the owner's", alone, &sessions);
     Ok(())
@@ -118,7 +124,7 @@ fn by_verify(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
 /// The owner registers too, with a password of their own, and asks for another link.
 fn by_own_registration(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
     let mut mallory = mallory(test, app)?;
-    let owner = Person { email: mallory.person.email.clone(), password: random::password() };
+    let owner = Person { email: mallory.person.email.clone(), ..Person::new() };
     let mut browser = app.client();
     let answer = browser.register(&owner)?;
     test.works("REGISTER is answered the same for an address that is taken", answer.succeeded(), &answer)?;
@@ -135,4 +141,62 @@ fn by_own_registration(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
     test.refuses("VERIFY does not break", !answer.broke(), &answer);
     follow(test, app, &mallory, &[None, Some(&owner.password)])?;
     mallory.is_out(test, app, "the owner's own registration")
+}
+
+/// The owner comes by way of a provider, and finds an account with a stranger's password, session and identity.
+fn by_provider(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
+    let mallory = mallory(test, app)?;
+    let planted = Planted::new(app, &mallory.person.email)?;
+    let owner = Subject::of(&mallory.person.email);
+    let mut client = app.client();
+    let answer = client.sign_in_at(app.provider(0)?, Grant::new(&owner))?;
+    test.works("the owner of the mailbox signs in by a provider", answer.succeeded(), &answer)?;
+    mallory.is_out(test, app, "the owner came by a provider")?;
+    let me = client.me()?;
+    let own = me.value("email").as_ref() == Some(&owner.email);
+    test.refuses("the owner is signed in with the own address", own, &me);
+    planted.is_gone(test, app, &client)?;
+    for role in ["SESSIONS", "IDENTITIES"].into_iter().filter(|role| app.contract.roles.contains_key(*role)) {
+        let answer = client.get(role)?;
+        let list = answer.value("list").and_then(|list| serde_json::from_str::<Vec<Value>>(&list).ok());
+        test.refuses(&format!("{role} has one entry, the owner's"), list.is_some_and(|list| list.len() == 1), &answer);
+    }
+    follow(test, app, &mallory, &[None])?;
+    mallory.is_out(test, app, "the owner came by a provider, and the old link")
+}
+
+/// A session and an identity of a stranger, moved to an account that waits, as a fault elsewhere might leave them.
+struct Planted {
+    browser: Client,
+    /// At which provider: another than the owner's, where there are two.
+    provider: usize,
+    subject: Subject,
+}
+
+impl Planted {
+    fn new(app: &Arc<App>, email: &str) -> Outcome<Self> {
+        let (subject, provider) = (Subject::new(), usize::from(app.providers.len() > 1));
+        let browser = app.federated(provider, &subject)?;
+        let db = app.database()?;
+        let id = |email: &str| -> Outcome<String> {
+            let id = db.one("users", "email", email, "id")?;
+            id.ok_or_else(|| Stop::Broken("an account has no id".to_owned()))
+        };
+        let (waiting, own) = (id(email)?, id(&subject.email)?);
+        for table in ["identities", "sessions"] {
+            db.set(table, "user", &own, "user", &quoted(&waiting))?;
+        }
+        Ok(Self { browser, provider, subject })
+    }
+
+    fn is_gone(&self, test: &mut Test<'_>, app: &Arc<App>, owner: &Client) -> Outcome {
+        let me = self.browser.copy().me()?;
+        test.refuses("a stranger's session does not survive the owner's coming", me.denied(), &me);
+        let mut client = app.client();
+        let answer = client.sign_in_at(app.provider(self.provider)?, Grant::new(&self.subject))?;
+        let (theirs, own) = (client.me()?.value("id"), owner.copy().me()?.value("id"));
+        let what = "a stranger's identity does not survive the owner's coming";
+        test.refuses(what, theirs.is_none() || theirs != own, &answer);
+        Ok(())
+    }
 }
