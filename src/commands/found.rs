@@ -123,9 +123,10 @@ impl Found {
         if !found.is_of(state) {
             return Ok("attacks: unproven: the generated code changed since; `authwright probe` makes them".to_owned());
         }
-        let open = |control: &&Control| catalogue::needed(control, modules) && found.entry(&control.id).is_none();
-        let open = catalogue::all()?.iter().filter(open).count();
-        let count = |verdict: Verdict| found.control.iter().filter(|entry| entry.result == verdict).count();
+        let needed = |control: &&Control| catalogue::needed(control, modules);
+        let entries: Vec<_> = catalogue::all()?.iter().filter(needed).map(|control| found.entry(&control.id)).collect();
+        let open = entries.iter().filter(|entry| entry.is_none()).count();
+        let count = |verdict: Verdict| entries.iter().flatten().filter(|entry| entry.result == verdict).count();
         let counts = Verdict::ALL.map(|verdict| format!("{} {}", count(verdict), verdict.name()));
         let by = if found.other_contract { ", by a contract that is not the generated one" } else { "" };
         Ok(format!("attacks: {open} not probed, {}{by}", counts.join(", ")))

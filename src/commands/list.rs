@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::Context;
-use crate::core::pack::Pack;
+use crate::core::pack::{Module, Pack};
 
 /// List stacks, modules and options
 #[derive(Debug, clap::Args)]
@@ -24,8 +24,11 @@ pub fn run(context: &Context, _: &Args) -> Result<()> {
 
 fn object(pack: &Pack) -> Value {
     let manifest = &pack.manifest;
-    let modules: Vec<_> =
-        manifest.module.iter().map(|m| json!({ "id": m.id, "summary": m.summary, "default": m.default })).collect();
+    let module = |m: &Module| {
+        let beside = m.beside.as_ref().map(|beside| &beside.one_of);
+        json!({ "id": m.id, "summary": m.summary, "default": m.default, "beside_one_of": beside })
+    };
+    let modules: Vec<_> = manifest.module.iter().map(module).collect();
     let options: Vec<_> = manifest
         .option
         .iter()
@@ -38,6 +41,7 @@ fn object(pack: &Pack) -> Value {
                 "values": values,
                 "multiple": option.multiple,
                 "fixed": option.fixed,
+                "when": option.when,
             })
         })
         .collect();

@@ -49,9 +49,9 @@ pub struct Made<'a> {
 /// When something cannot be asked (exit 2, naming the flag), or the user stops.
 pub fn ask(context: &Context, pack: &Pack, making: &Making, mut given: Given) -> Result<Answers> {
     if making.yes || making.dry_run {
-        return Ok(Answers::new(pack, &given)?);
+        return Answers::new(pack, &given);
     }
-    let open = choose::open(pack, &given);
+    let open = choose::open(pack, &given)?;
     if !context.ui.interactive {
         let flags: Vec<String> =
             open.iter().map(|option| format!("`--{}`", option.id)).chain(["`--yes`".into()]).collect();
@@ -65,7 +65,7 @@ pub fn ask(context: &Context, pack: &Pack, making: &Making, mut given: Given) ->
         let picked = pick(context, option, choose::default(option, &given))?;
         given.options.insert(option.id.clone(), picked);
     }
-    Ok(Answers::new(pack, &given)?)
+    Answers::new(pack, &given)
 }
 
 fn pick(context: &Context, option: &PackOption, default: &str) -> Result<Vec<String>> {
@@ -98,7 +98,7 @@ pub fn make(context: &Context, making: &Making, made: &Made<'_>) -> Result<()> {
     changes.extend(derived);
     changes.push(proof_change(made.target, &proof)?);
     apply::apply(&made.target.base, &changes)?;
-    summary(context, made);
+    summary(context, made)?;
     report(context, making, made, "applied", Some(&proof))
 }
 
@@ -207,7 +207,8 @@ fn check(context: &Context, making: &Making, made: &Made<'_>) -> Result<(Proof, 
     }
     context.ui.say(&format!("\n{} in a copy ({})", paint(HEADING, "check"), made.pack.manifest.check.estimate));
     let report = run(context, made.target, &made.plan.changes, (made.pack, &steps), making.offline)?;
-    passed(&report, true)?;
+    // A new project was nothing before, so that nothing was broken already.
+    passed(&report, !made.fresh)?;
     left_out(context, &report);
     let mut proof = Proof::new(&lock, &report);
     let layers = Lock::parse(&lock)?.layer.len();
@@ -234,7 +235,7 @@ fn not_run(making: &Making, made: &Made<'_>) -> Result<Option<String>> {
     if making.no_check {
         return Ok(Some("--no-check".to_owned()));
     }
-    let file = &made.pack.manifest.detect.manifest;
+    let file = made.pack.manifest_of(&made.target.tree);
     let own = made.target.tree.text(file).unwrap_or_default();
     let root = made.target.workspace.manifest.as_ref().map(Text::raw);
     let outside = match (manifest::path_outside(file, own, &made.target.app)?, root) {
@@ -348,12 +349,20 @@ pub fn proof_change(target: &Target, proof: &Proof) -> Result<Change> {
     Ok(Change { path: path.below(&target.app), before, after: Some(proof.write()?) })
 }
 
-fn summary(context: &Context, made: &Made<'_>) {
+/// What production must be told, with these answers.
+fn settings(made: &Made<'_>) -> Result<Vec<String>> {
+    let facts = facts::of_answers(made.pack, made.answers);
+    let named = made.pack.manifest.next.settings.iter().map(|setting| render::render("settings", setting, &facts));
+    let named: Vec<String> = named.collect::<Result<_>>()?;
+    Ok(named.into_iter().filter(|setting| !setting.is_empty()).collect())
+}
+
+fn summary(context: &Context, made: &Made<'_>) -> Result<()> {
     let ui = &context.ui;
     let next = &made.pack.manifest.next;
     let created = made.plan.changes.iter().filter(|change| change.before.is_none()).count();
     ui.say(&format!("\n{} {created} files created, {} edited", paint(GOOD, "done"), made.plan.changes.len() - created));
-    ui.say(&format!("  settings for production: {}", next.settings.join(", ")));
+    ui.say(&format!("  settings for production: {}", settings(made)?.join(", ")));
     ui.say("  a secret: authwright secret");
     let pages: Vec<String> = next.read.iter().map(|page| below(&made.target.shown, page)).collect();
     ui.say(&format!("  read: {}", pages.join(", ")));
@@ -362,6 +371,7 @@ fn summary(context: &Context, made: &Made<'_>) {
         steps(context, &made.plan.manual);
     }
     ui.say(&paint(DIM, &format!("  the same again: {}", printable(&made.again))));
+    Ok(())
 }
 
 /// The options that have a value.
@@ -386,7 +396,7 @@ fn report(context: &Context, making: &Making, made: &Made<'_>, result: &str, pro
         "changes": changes(&made.plan.changes, &made.target.shown),
         "manual": made.plan.manual,
         "check": proof.map(|proof| &proof.step),
-        "next": { "run": made.pack.manifest.next.run, "settings": made.pack.manifest.next.settings },
+        "next": { "run": made.pack.manifest.next.run, "settings": settings(made)? },
         "again": made.again,
     });
     if making.patch.as_deref() == Some("-") {

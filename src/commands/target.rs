@@ -17,8 +17,14 @@ use crate::{
         problem::Problem,
         project::{Change, RelPath, Text, Tree},
     },
-    shell::disk::{Disk, Read, Unread},
+    shell::{
+        disk::{Disk, Read, Unread},
+        fresh,
+    },
 };
+
+/// The manifest that may declare a workspace.
+const WORKSPACE: &str = "Cargo.toml";
 
 /// An app, read.
 pub struct Target {
@@ -184,7 +190,7 @@ pub fn evidence(project: &Project) -> String {
 /// When a file cannot be read.
 pub fn read(context: &Context, place: &Where, path: &str, pack: Option<&Pack>) -> Result<Target> {
     let app = absolute(&place.dir.join(if path == "." { "" } else { path }))?;
-    let above = above(&app)?;
+    let above = if may_be_member(&app, pack)? { above(&app)? } else { None };
     let (root, workspace) = above.unwrap_or_else(|| (app.clone(), Workspace::default()));
     let base = open(context, &root)?;
     let inside = app.strip_prefix(base.root()).or_else(|_| app.strip_prefix(&root)).unwrap_or(Path::new(""));
@@ -192,7 +198,7 @@ pub fn read(context: &Context, place: &Where, path: &str, pack: Option<&Pack>) -
     let always = writes(&context.packs)?;
     let at = root.join(inside);
     let (tree, unread) = Disk::open(&at)?.tree(&reads(pack)?, &always)?;
-    let lock = text(&base, "Cargo.lock")?;
+    let lock = package_lock(&base, pack)?;
     let shown = if path == "." { String::new() } else { path.to_owned() };
     let below = [below_repository(&at)?, app.clone(), shown.clone()].into_iter().find(|folder| !folder.is_empty());
     let folder = below.map(|folder| format!("{}/", folder.trim_end_matches('/'))).unwrap_or_default();
@@ -207,12 +213,29 @@ pub fn read(context: &Context, place: &Where, path: &str, pack: Option<&Pack>) -
 /// # Errors
 /// When the path is none.
 pub fn below_repository(dir: &Path) -> Result<String> {
-    let dir = std::path::absolute(dir)?;
+    let dir = fresh::resolved(dir)?;
     let git = RelPath::new(".git")?;
     let is_root = |dir: &&Path| Disk::open(dir).is_ok_and(|disk| disk.exists(&git).unwrap_or(false));
     let Some(root) = dir.ancestors().find(is_root) else { return Ok(String::new()) };
     let below = dir.strip_prefix(root).unwrap_or(Path::new("")).to_string_lossy().replace('\\', "/");
     Ok(if below.is_empty() { below } else { format!("{below}/") })
+}
+
+/// The first of the package manager's lock files that is there.
+fn package_lock(base: &Disk, pack: Option<&Pack>) -> Result<Option<Text>> {
+    for name in pack.map_or(&[][..], |pack| &pack.manifest.check.derived) {
+        if let Some(lock) = text(base, name)? {
+            return Ok(Some(lock));
+        }
+    }
+    Ok(None)
+}
+
+/// Only a manifest of the workspace's own kind makes a folder its member.
+fn may_be_member(app: &Path, pack: Option<&Pack>) -> Result<bool> {
+    let kinds = pack.map(|pack| &pack.manifest.detect.manifest);
+    let other = kinds.is_some_and(|kinds| !kinds.iter().any(|name| name == WORKSPACE));
+    Ok(!other && text(&Disk::open(app)?, WORKSPACE)?.is_some())
 }
 
 fn reads(pack: Option<&Pack>) -> Result<globset::GlobSet> {
@@ -225,7 +248,7 @@ fn writes(packs: &[Pack]) -> Result<Vec<RelPath>> {
     let of = |pack: &Pack| {
         let lines = pack.manifest.lines.iter().flat_map(|lines| lines.file.clone());
         let files = pack.files.iter().map(|(path, _)| path.clone());
-        lines.chain(files).chain([pack.manifest.detect.manifest.clone()]).collect::<Vec<_>>()
+        lines.chain(files).chain(pack.manifest.detect.manifest.clone()).collect::<Vec<_>>()
     };
     own.chain(packs.iter().flat_map(of)).map(|path| Ok(RelPath::new(&path)?)).collect()
 }
@@ -251,15 +274,15 @@ fn absolute(dir: &Path) -> Result<PathBuf> {
 /// # Errors
 /// When a folder above cannot be read.
 pub fn workspace_above(dir: &Path) -> Result<Option<PathBuf>> {
-    let dir = std::path::absolute(dir)?;
+    let dir = fresh::resolved(dir)?;
     let there = dir.ancestors().skip(1).find(|dir| Disk::open(dir).is_ok());
     let Some(parent) = there else { return Ok(None) };
     let member = dir.strip_prefix(parent).unwrap_or(Path::new(""));
     for root in parent.ancestors() {
         let Ok(disk) = Disk::open(root) else { continue };
-        let Ok(Some(found)) = text(&disk, "Cargo.toml") else { continue };
+        let Ok(Some(found)) = text(&disk, WORKSPACE) else { continue };
         let inside = parent.strip_prefix(root).unwrap_or(Path::new("")).join(member);
-        if manifest::is_workspace("Cargo.toml", found.raw(), &inside.to_string_lossy().replace('\\', "/")) {
+        if manifest::is_workspace(WORKSPACE, found.raw(), &inside.to_string_lossy().replace('\\', "/")) {
             return Ok(Some(root.to_owned()));
         }
     }
@@ -269,15 +292,15 @@ pub fn workspace_above(dir: &Path) -> Result<Option<PathBuf>> {
 /// The workspace root that a folder is a member of: its path, and its manifest.
 fn above(dir: &Path) -> Result<Option<(PathBuf, Workspace)>> {
     let dir = absolute(dir)?;
-    let own = text(&Disk::open(&dir)?, "Cargo.toml")?;
-    if own.as_ref().is_some_and(|own| manifest::is_workspace("Cargo.toml", own.raw(), "")) {
+    let own = text(&Disk::open(&dir)?, WORKSPACE)?;
+    if own.as_ref().is_some_and(|own| manifest::is_workspace(WORKSPACE, own.raw(), "")) {
         return Ok(Some((dir, Workspace { manifest: own, lock: None })));
     }
     for root in dir.ancestors().skip(1) {
         let Ok(disk) = Disk::open(root) else { continue };
-        let Ok(Some(found)) = text(&disk, "Cargo.toml") else { continue };
+        let Ok(Some(found)) = text(&disk, WORKSPACE) else { continue };
         let member = dir.strip_prefix(root).unwrap_or(Path::new("")).to_string_lossy().replace('\\', "/");
-        if manifest::is_workspace("Cargo.toml", found.raw(), &member) {
+        if manifest::is_workspace(WORKSPACE, found.raw(), &member) {
             return Ok(Some((root.to_owned(), Workspace { manifest: Some(found), lock: None })));
         }
     }

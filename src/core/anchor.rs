@@ -95,7 +95,8 @@ fn statement<D: Doc>(language: &Language, node: &Node<'_, D>) -> (Range<usize>, 
 fn is_attribute<D: Doc>(language: &Language, node: &Node<'_, D>) -> bool {
     let text = node.text();
     let leading = language.leading.iter().any(|kind| *kind == node.kind());
-    leading && !text.starts_with(&language.comment) && !text.starts_with("/*") && !is_header(&text)
+    let above = language.above.iter().any(|mark| text.starts_with(mark) && *mark != language.comment);
+    leading && above && !is_header(language, &text)
 }
 
 /// How many places of `source` the grammar cannot make sense of.
@@ -125,7 +126,7 @@ pub fn after_imports(language: &Language, source: &str) -> Result<(usize, bool)>
             (end, imports, header) = (until, true, false);
         } else if !language.leading.iter().any(|name| *name == kind) {
             break;
-        } else if (header && is_header(&node.text())) || begins_on_line_of(source, end, node.range().start) {
+        } else if (header && is_header(language, &node.text())) || begins_on_line_of(source, end, node.range().start) {
             end = until;
         }
     }
@@ -143,8 +144,8 @@ fn has_body<D: Doc>(language: &Language, node: &Node<'_, D>) -> bool {
 }
 
 /// Comments and attributes about the whole file stay above what is inserted.
-fn is_header(text: &str) -> bool {
-    text.starts_with("//!") || text.starts_with("#!") || text.starts_with("/*!")
+fn is_header(language: &Language, text: &str) -> bool {
+    language.header.iter().any(|mark| text.starts_with(mark))
 }
 
 /// A place that looks like an anchor and is not edited.

@@ -6,12 +6,14 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    edit::{cargo_toml, toml::Toml},
+    edit::dependencies::Dependencies,
+    facts,
     lock::{self, Lock},
-    pack::{Choice, Pack, PackOption, Suits},
+    pack::{Choice, Module, Pack, PackOption},
     plan::Workspace,
     problem::Problem,
-    project::{Text, Tree},
+    project::Tree,
+    render,
 };
 
 /// Option values by id, and the modules picked.
@@ -78,26 +80,53 @@ impl Answers {
     /// Fills what was not given with what is recorded, with what suits the project, or with the pack's defaults.
     ///
     /// # Errors
-    /// When a module or a value is not one that the pack has (exit 2), or is fixed at another (exit 4).
-    pub fn new(pack: &Pack, given: &Given) -> Result<Self, Problem> {
+    /// When a module or a value is not one that the pack has, or a module lacks what it needs (exit 2); when a value is fixed
+    /// at another (exit 4).
+    pub fn new(pack: &Pack, given: &Given) -> Result<Self> {
+        let modules = modules(pack, given)?;
+        let facts = facts::of_modules(pack, &modules);
         let mut options = BTreeMap::new();
         for option in &pack.manifest.option {
+            if given.options.contains_key(&option.id) && !render::holds(option.when.as_deref(), &facts)? {
+                return Err(idle(option, &modules).into());
+            }
             options.insert(option.id.clone(), answer(pack, option, given)?);
         }
         if let Some(id) = given.options.keys().find(|id| !options.contains_key(*id)) {
             let what = format!("`--{id}` does not apply to {}", pack.manifest.name);
-            return Err(Problem::usage(what, format!("leave `--{id}` out")));
+            return Err(Problem::usage(what, format!("leave `--{id}` out")).into());
         }
-        Ok(Self { modules: modules(pack, given)?, options })
+        Ok(Self { modules, options })
     }
 }
 
+/// An answer to a question that is not asked.
+fn idle(option: &PackOption, modules: &[String]) -> Problem {
+    // It names modules only.
+    let when = option.when.as_deref().unwrap_or_default().replace("module.", "");
+    Problem::usage(
+        format!("`--{}` means nothing with {} alone; it goes with {when}", option.id, modules.join(", ")),
+        format!("leave `--{}` out, or add the module with `--with`", option.id),
+    )
+}
+
 /// Options that have more than one answer and none is known.
-#[must_use]
-pub fn open<'p>(pack: &'p Pack, given: &Given) -> Vec<&'p PackOption> {
-    let asks = |option: &PackOption| option.choice.len() > 1 || option.multiple;
-    let known = |id: &String| given.options.contains_key(id) || given.recorded.options.contains_key(id);
-    pack.manifest.option.iter().filter(|option| asks(option) && !known(&option.id)).collect()
+///
+/// # Errors
+/// When a module is not one that the pack has, or lacks what it needs (exit 2).
+pub fn open<'p>(pack: &'p Pack, given: &Given) -> Result<Vec<&'p PackOption>> {
+    let now = facts::of_modules(pack, &modules(pack, given)?);
+    let before = facts::of_modules(pack, &given.recorded.modules);
+    let mut open = vec![];
+    for option in &pack.manifest.option {
+        let when = option.when.as_deref();
+        let was_asked = given.recorded.options.contains_key(&option.id) && render::holds(when, &before)?;
+        let known = was_asked || given.options.contains_key(&option.id);
+        if !known && (option.choice.len() > 1 || option.multiple) && render::holds(when, &now)? {
+            open.push(option);
+        }
+    }
+    Ok(open)
 }
 
 /// The value of an option that is taken when none is given.
@@ -154,9 +183,26 @@ fn modules(pack: &Pack, given: &Given) -> Result<Vec<String>, Problem> {
     if typed.is_empty() {
         return Err(Problem::usage("`--with` names no module", "name one, such as `--with password`"));
     }
+    let chosen = |module: &&Module| typed.contains(&module.id) || recorded.contains(&module.id);
+    refuse_alone(all, &chosen, typed)?;
     // In the pack's order, so that the order typed does not change what is rendered.
-    let chosen = |id: &String| typed.contains(id) || recorded.contains(id);
-    Ok(all.iter().filter(|module| chosen(&module.id)).map(|module| module.id.clone()).collect())
+    Ok(all.iter().filter(chosen).map(|module| module.id.clone()).collect())
+}
+
+/// Refuses a module that lacks what it needs beside it.
+fn refuse_alone(all: &[Module], chosen: &impl Fn(&&Module) -> bool, typed: &[String]) -> Result<(), Problem> {
+    let is_there = |id: &String| all.iter().filter(chosen).any(|module| module.id == *id);
+    for module in all.iter().filter(chosen) {
+        let Some(beside) = module.beside.as_ref().filter(|beside| !beside.one_of.iter().any(is_there)) else {
+            continue;
+        };
+        let first = beside.one_of.first().map_or("", String::as_str);
+        return Err(Problem::usage(
+            format!("`{}` needs `{}` beside it: {}", module.id, beside.one_of.join("` or `"), beside.reason),
+            format!("add one of them, as in `--with {first},{}`", typed.join(",")),
+        ));
+    }
+    Ok(())
 }
 
 /// The options of which exactly one choice suits the project, with that choice.
@@ -164,22 +210,14 @@ fn modules(pack: &Pack, given: &Given) -> Result<Vec<String>, Problem> {
 /// # Errors
 /// When a manifest cannot be read.
 pub fn suited(pack: &Pack, tree: &Tree, workspace: &Workspace) -> Result<BTreeMap<String, String>> {
-    let toml = Toml::parse(tree.text(&pack.manifest.detect.manifest).unwrap_or_default())?;
-    let root = workspace.manifest.as_ref().map(Text::raw).map(Toml::parse).transpose()?;
-    let suits = |choice: &&Choice| choice.suits.iter().any(|wanted| has(&toml, root.as_ref(), wanted));
+    let path = pack.manifest_of(tree);
+    let there = Dependencies::open(path, tree.text(path).unwrap_or_default(), workspace)?;
+    let suits = |choice: &&Choice| choice.suits.iter().any(|wanted| there.has(wanted));
     let only = |option: &PackOption| match option.choice.iter().filter(suits).collect::<Vec<_>>().as_slice() {
         [one] => Some((option.id.clone(), one.value.clone())),
         _ => None,
     };
     Ok(pack.manifest.option.iter().filter_map(only).collect())
-}
-
-fn has(toml: &Toml<'_>, workspace: Option<&Toml<'_>>, wanted: &Suits) -> bool {
-    let keys = cargo_toml::keys(toml, workspace, "dependencies", &wanted.depends);
-    let entries = keys.iter().filter_map(|key| cargo_toml::existing(toml, workspace, "dependencies", key));
-    let enough =
-        |entry: cargo_toml::Existing| wanted.feature.as_ref().is_none_or(|feature| entry.features.contains(feature));
-    entries.into_iter().any(enough)
 }
 
 #[cfg(test)]

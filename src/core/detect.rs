@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     anchor::{self, Found},
+    edit::dependencies::serves,
     manifest::{self, Named},
     pack::{self, Pack},
     plan::Workspace,
@@ -131,14 +132,16 @@ fn verdict(projects: &[Project]) -> Verdict {
 
 fn known(packs: &[Pack]) -> Result<Known> {
     let mut known: Known = toml::from_str(pack::embedded("_detect/frameworks.toml")?).context("in _detect")?;
-    known.framework.extend(packs.iter().enumerate().map(|(index, pack)| Framework {
-        label: pack.manifest.id.clone(),
-        language: pack.manifest.language.clone(),
-        manifest: pack.manifest.detect.manifest.clone(),
-        dependency: pack.manifest.detect.dependency.clone(),
-        over: vec![],
-        pack: Some(index),
-    }));
+    for (index, pack) in packs.iter().enumerate() {
+        known.framework.extend(pack.manifest.detect.manifest.iter().map(|manifest| Framework {
+            label: pack.manifest.id.clone(),
+            language: pack.manifest.language.clone(),
+            manifest: manifest.clone(),
+            dependency: pack.manifest.detect.dependency.clone(),
+            over: vec![],
+            pack: Some(index),
+        }));
+    }
     Ok(known)
 }
 
@@ -223,8 +226,8 @@ fn serve(pack: &Pack, app: &Tree, candidate: &Candidate, project: &mut Project) 
     project.package_manager = Some(detect.package_manager.clone());
     project.database = first(&candidate.named, &detect.databases);
     project.existing_auth = first(&candidate.named, &detect.auths);
-    let lowest = candidate.found.requirement.as_deref().and_then(manifest::lowest);
-    project.supported = lowest.as_ref().is_some_and(|version| detect.versions.matches(version));
+    let requirement = candidate.found.requirement.as_deref();
+    project.supported = serves(&candidate.framework.manifest, &detect.versions, requirement) == Some(true);
     project.reason = (!project.supported).then(|| match &candidate.found.requirement {
         Some(version) => {
             format!("{} {version} is not served; the templates are for {}", pack.manifest.name, detect.versions)

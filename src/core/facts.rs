@@ -1,9 +1,17 @@
 //! What templates may name: answers, modules, and what the project is.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use serde_json::{Map, Value, json};
 
-use super::{choose::Options, lock::Layer, manifest, pack::Pack, plan::Input, render::Facts};
+use super::{
+    choose::{Answers, Options},
+    edit::dependencies::Dependencies,
+    lock::Layer,
+    manifest,
+    pack::Pack,
+    plan::Input,
+    render::Facts,
+};
 
 /// The facts that recorded layers, all up to one of a lock, were rendered with.
 #[must_use]
@@ -18,10 +26,18 @@ pub fn recorded(pack: &Pack, layers: &[Layer]) -> Facts {
 
 /// The answers alone.
 #[must_use]
-pub fn of_answers(input: &Input<'_>) -> Facts {
+pub fn of_answers(pack: &Pack, answers: &Answers) -> Facts {
     let mut facts = Facts::new();
-    let modules: Vec<&String> = input.answers.modules.iter().collect();
-    answered(input.pack, &modules, &input.answers.options, &mut facts);
+    let modules: Vec<&String> = answers.modules.iter().collect();
+    answered(pack, &modules, &answers.options, &mut facts);
+    facts
+}
+
+/// The modules alone, which is all that the conditions of options may name.
+#[must_use]
+pub fn of_modules(pack: &Pack, modules: &[String]) -> Facts {
+    let mut facts = Facts::new();
+    answered(pack, &modules.iter().collect::<Vec<_>>(), &Options::new(), &mut facts);
     facts
 }
 
@@ -30,9 +46,10 @@ pub fn of_answers(input: &Input<'_>) -> Facts {
 /// # Errors
 /// When a manifest cannot be read, or has a version that cannot be beside another (exit 4).
 pub fn of_project(input: &Input<'_>, recorded: Option<&Facts>) -> Result<Facts> {
-    let mut facts = of_answers(input);
-    let manifest = &input.pack.manifest;
-    let mut project = manifest::project(&manifest.detect.manifest, input.tree, input.workspace)?;
+    let mut facts = of_answers(input.pack, input.answers);
+    let path = input.pack.manifest_of(input.tree);
+    let text = input.tree.text(path).with_context(|| format!("`{path}` is missing"))?;
+    let mut project = Dependencies::open(path, text, input.workspace)?.project()?;
     project["root"] = input.folder.is_empty().into();
     project["folder"] = input.folder.into();
     // Files at the repository's root stay where they are when the repository grows around the app.
@@ -43,8 +60,8 @@ pub fn of_project(input: &Input<'_>, recorded: Option<&Facts>) -> Result<Facts> 
     }
     facts.insert("project".into(), project);
     let mut all = Map::new();
-    for wanted in &manifest.dependency {
-        let (key, version) = manifest::dependency(&manifest.detect.manifest, wanted, input.tree, input.workspace)?;
+    for wanted in &input.pack.manifest.dependency {
+        let (key, version) = manifest::dependency(path, wanted, input.tree, input.workspace)?;
         all.insert(wanted.name.replace('-', "_"), json!({ "key": key, "version": version }));
     }
     facts.insert("dep".into(), Value::Object(all));

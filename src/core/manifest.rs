@@ -2,13 +2,18 @@
 
 use anyhow::{Context as _, Result};
 use semver::{Version, VersionReq};
-use serde_json::json;
 use toml_edit::{Item, TableLike, Value};
 
 use super::{
     anchor::line_of,
-    edit::{cargo_toml, toml::Toml},
+    edit::{
+        cargo_toml,
+        dependencies::Dependencies,
+        python::{self, Requirement},
+        toml::Toml,
+    },
     pack::Dependency,
+    pep440,
     plan::Workspace,
     project::{Text, Tree},
 };
@@ -95,7 +100,7 @@ fn pyproject(text: &str) -> Result<Vec<Named>> {
     found.extend(names.map(|(name, item)| {
         let line = toml.line(&["tool", "poetry", "dependencies"], name);
         let version = item.as_str().or_else(|| item.get("version")?.as_str());
-        named(text, line, &python_name(name), version)
+        named(text, line, &python::normal(name), version)
     }));
     Ok(found)
 }
@@ -105,18 +110,9 @@ fn requirements(text: &str) -> Vec<Named> {
     lines.filter_map(|(index, line)| python(text, index + 1, line)).collect()
 }
 
-/// A PEP 508 requirement: name, extras, then the versions or an address.
 fn python(source: &str, line: usize, requirement: &str) -> Option<Named> {
-    let requirement = requirement.split(['#', ';', '\\']).next()?.trim();
-    let end = requirement.find(|c: char| !c.is_alphanumeric() && !"-_.".contains(c)).unwrap_or(requirement.len());
-    let (name, rest) = requirement.split_at(end);
-    let versions = rest.rsplit(']').next()?.trim();
-    let versions = (!versions.is_empty() && !versions.starts_with('@')).then_some(versions);
-    (!name.is_empty()).then(|| named(source, line, &python_name(name), versions))
-}
-
-fn python_name(name: &str) -> String {
-    name.to_lowercase().replace('_', "-")
+    let requirement = Requirement::parse(requirement)?;
+    Some(named(source, line, &requirement.name, requirement.versions.as_deref()))
 }
 
 fn go_mod(text: &str) -> Vec<Named> {
@@ -192,29 +188,13 @@ fn leaves(path: &str, depth: usize) -> bool {
 /// The lowest version that a requirement of any ecosystem admits, as far as it can be told.
 #[must_use]
 pub fn lowest(requirement: &str) -> Option<Version> {
-    cargo_toml::lowest(requirement).or_else(|| {
+    cargo_toml::lowest(requirement).or_else(|| pep440::lowest(requirement)).or_else(|| {
         let digits = requirement.trim_start_matches(|c: char| !c.is_ascii_digit());
         let end = digits.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(digits.len());
         let mut parts = digits[..end].split('.').map(|part| part.parse().unwrap_or(0));
         let first = parts.next().filter(|_| end > 0)?;
         Some(Version::new(first, parts.next().unwrap_or(0), parts.next().unwrap_or(0)))
     })
-}
-
-/// Facts of the project for templates: its name, and the name that its library is imported by.
-///
-/// # Errors
-/// When the manifest cannot be read.
-pub fn project(manifest: &str, tree: &Tree, workspace: &Workspace) -> Result<serde_json::Value> {
-    let text = tree.text(manifest).with_context(|| format!("`{manifest}` is missing"))?;
-    let toml = Toml::parse(text).with_context(|| format!("cannot read `{manifest}`"))?;
-    let string = |path: &[&str]| toml.item(path).and_then(Item::as_str).map(str::to_owned);
-    let name = string(&["package", "name"]).with_context(|| format!("`{manifest}` names no package"))?;
-    let library = string(&["lib", "name"]).unwrap_or_else(|| name.replace('-', "_"));
-    let root = workspace.manifest.as_ref().map(|text| Toml::parse(text.raw())).transpose()?;
-    let inherited = root.as_ref().and_then(|root| root.item(&["workspace", "package", "edition"])?.as_str());
-    let edition = string(&["package", "edition"]).or(inherited.map(str::to_owned)).unwrap_or_else(|| "2015".to_owned());
-    Ok(json!({ "name": name, "library": library, "edition": edition }))
 }
 
 /// The key of a dependency in the manifest, and the compatible line of versions (`0.8`, `1`) that the project has
@@ -224,34 +204,15 @@ pub fn project(manifest: &str, tree: &Tree, workspace: &Workspace) -> Result<ser
 /// When a manifest cannot be read, or has a version that cannot be beside another (exit 4).
 pub fn dependency(manifest: &str, wanted: &Dependency, tree: &Tree, workspace: &Workspace) -> Result<(String, String)> {
     let text = tree.text(manifest).with_context(|| format!("`{manifest}` is missing"))?;
-    let toml = Toml::parse(text).with_context(|| format!("cannot read `{manifest}`"))?;
-    let root = workspace.manifest.as_ref().map(|text| Toml::parse(text.raw())).transpose()?;
-    let key = cargo_toml::key(&toml, root.as_ref(), wanted, manifest)?;
-    let written = cargo_toml::written(&toml, root.as_ref(), wanted, &key);
+    let there = Dependencies::open(manifest, text, workspace)?;
+    let key = there.key(wanted)?;
+    let written = there.written(wanted, &key);
     // A range such as `>=0.7, <0.9` does not say which of its versions is in use; the lock file does.
     let locked = workspace.lock.as_ref().map_or(Ok(vec![]), |lock| locked(lock, &wanted.name))?;
     let resolved = locked.into_iter().filter(|version| admits(&written, version)).max();
     let version = resolved.or_else(|| lowest(&written)).or_else(|| lowest(&wanted.version));
     let version = version.context("a pack's version is not a version")?;
     Ok((key, cargo_toml::line_of_versions(&version)))
-}
-
-/// The lowest language version that the project says it builds with, and where it says so.
-///
-/// # Errors
-/// When a manifest cannot be read.
-pub fn minimum(manifest: &str, tree: &Tree, workspace: &Workspace) -> Result<Option<(Version, String)>> {
-    let toml = Toml::parse(tree.text(manifest).unwrap_or_default())?;
-    let root = workspace.manifest.as_ref().map(|text| Toml::parse(text.raw())).transpose()?;
-    let own = toml.item(&["package", "rust-version"]).and_then(Item::as_str);
-    let shared = root.as_ref().and_then(|root| root.item(&["workspace", "package", "rust-version"])?.as_str());
-    let inherits = toml.item(&["package", "rust-version", "workspace"]).is_some();
-    let (written, at) = match (own, inherits) {
-        (Some(own), _) => (own, format!("{manifest}:{}", toml.line(&["package"], "rust-version"))),
-        (None, true) => (shared.unwrap_or_default(), format!("the workspace's {manifest}")),
-        (None, false) => return Ok(None),
-    };
-    Ok(lowest(written).map(|version| (version, at)))
 }
 
 /// Versions of a package that a lock file resolves to.
@@ -263,14 +224,20 @@ pub fn locked(lock: &Text, name: &str) -> Result<Vec<Version>> {
     let packages = toml.item(&["package"]).and_then(Item::as_array_of_tables).into_iter().flatten();
     Ok(packages
         .filter(|package| package.get("name").and_then(Item::as_str) == Some(name))
-        .filter_map(|package| Version::parse(package.get("version")?.as_str()?).ok())
+        .filter_map(|package| {
+            let written = package.get("version")?.as_str()?;
+            Version::parse(written).ok().or_else(|| pep440::version(written))
+        })
         .collect())
 }
 
 /// Whether a requirement as written in a manifest admits a version.
 #[must_use]
 pub fn admits(requirement: &str, version: &Version) -> bool {
-    VersionReq::parse(requirement).is_ok_and(|parsed| parsed.matches(version))
+    match VersionReq::parse(requirement) {
+        Ok(parsed) => parsed.matches(version),
+        Err(_) => pep440::admits(requirement, version).unwrap_or(false),
+    }
 }
 
 #[cfg(test)]

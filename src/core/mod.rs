@@ -12,6 +12,7 @@ pub mod lock;
 pub mod manifest;
 pub mod pack;
 pub mod patch;
+pub mod pep440;
 pub mod places;
 pub mod plan;
 pub mod problem;

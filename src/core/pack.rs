@@ -8,7 +8,10 @@ use include_dir::{Dir, include_dir};
 use semver::VersionReq;
 use serde::Deserialize;
 
-use super::project::RelPath;
+use super::{
+    manifest,
+    project::{RelPath, Tree},
+};
 
 static TEMPLATES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 
@@ -51,7 +54,9 @@ pub struct Manifest {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Detect {
-    pub manifest: String,
+    /// The package manifests that a project may have, the one that is preferred first.
+    #[serde(deserialize_with = "one_or_more")]
+    pub manifest: Vec<String>,
     pub dependency: String,
     pub versions: VersionReq,
     /// Globs below the app's folder; an app has at least one of them, a library has none.
@@ -83,6 +88,16 @@ pub struct Module {
     pub summary: String,
     #[serde(default)]
     pub default: bool,
+    #[serde(default)]
+    pub beside: Option<Beside>,
+}
+
+/// Modules of which a module needs at least one beside it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Beside {
+    pub one_of: Vec<String>,
+    pub reason: String,
 }
 
 /// One question: flag, prompt, default and lock entry all come from here.
@@ -101,6 +116,9 @@ pub struct PackOption {
     /// Why the answer cannot be another one later.
     #[serde(default)]
     pub fixed: Option<String>,
+    /// An expression on modules: without it the question is not asked.
+    #[serde(default)]
+    pub when: Option<String>,
 }
 
 impl PackOption {
@@ -273,6 +291,8 @@ pub enum Place {
     Import,
     /// On lines of its own before the statement.
     Before,
+    /// On lines of its own after the statement.
+    After,
     /// In place of a capture.
     Replace,
 }
@@ -392,6 +412,8 @@ pub struct Language {
     pub blocks: Vec<String>,
     /// What a line begins with that belongs to the statement below it.
     pub above: Vec<String>,
+    /// What begins with one of these at the top is about the whole file.
+    pub header: Vec<String>,
     /// A statement that an edit made shorter goes on one line when it has at most so many characters.
     pub one_line: usize,
     /// Kinds of nodes that hold the items of a module written in place.
@@ -430,6 +452,17 @@ impl Pack {
         let manifest: Manifest = toml::from_str(embedded(&dir.path().join("pack.toml").to_string_lossy())?)?;
         let language = toml::from_str(embedded(&format!("_languages/{}.toml", manifest.language))?)?;
         Ok(Self { files: folder(dir, "files")?, starter: folder(dir, "starter")?, manifest, language })
+    }
+
+    /// The manifest of a project: the first that names the framework, else the first.
+    #[must_use]
+    pub fn manifest_of(&self, tree: &Tree) -> &str {
+        let detect = &self.manifest.detect;
+        let names = |name: &&String| {
+            let named = tree.text(name).and_then(|text| manifest::dependencies(name, text, None).ok());
+            named.is_some_and(|all| all.iter().any(|named| named.name == detect.dependency))
+        };
+        detect.manifest.iter().find(names).or(detect.manifest.first()).map_or("", String::as_str)
     }
 
     /// The command that brings one locked dependency up to date.

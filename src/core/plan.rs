@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::{
     anchor,
     choose::Answers,
-    edit::{self, Made, Outcome, Splice, cargo_toml, toml::Toml},
+    edit::{self, Made, Outcome, Splice, dependencies::Dependencies},
     facts, generated,
     lock::{self, Created, Edited, Layer, Lock},
     manifest,
@@ -212,17 +212,17 @@ impl Work {
     }
 
     fn depend(&mut self, input: &Input<'_>, facts: &Facts) -> Result<()> {
-        let path = RelPath::new(&input.pack.manifest.detect.manifest)?;
+        let path = RelPath::new(input.pack.manifest_of(&self.after))?;
         let text = self.after.get(&path).with_context(|| format!("`{path}` is missing"))?.raw().to_owned();
         let wanted = wanted(input.pack, facts)?;
-        let toml = Toml::parse(&text).with_context(|| format!("cannot read `{path}`"))?;
-        let root = input.workspace.manifest.as_ref().map(|text| Toml::parse(text.raw())).transpose()?;
+        let there = Dependencies::open(path.as_str(), &text, input.workspace)?;
         let mut splices = vec![];
-        for outcome in cargo_toml::add(&toml, root.as_ref(), &wanted, path.as_str())? {
+        for outcome in there.add(&wanted)? {
             self.take(outcome, &mut splices);
         }
-        if !self.edit(&path, splices, &|after| Toml::parse(after).is_ok()) {
-            self.manual.extend(cargo_toml::all_by_hand(&wanted, path.as_str()));
+        let sound = |after: &str| Dependencies::open(path.as_str(), after, input.workspace).is_ok();
+        if !self.edit(&path, splices, &sound) {
+            self.manual.extend(there.all_by_hand(&wanted));
         }
         Ok(())
     }
@@ -338,17 +338,18 @@ impl Work {
     /// The libraries may need a newer language than the project promises to build with.
     fn toolchain(&mut self, input: &Input<'_>) -> Result<()> {
         let needed = &input.pack.manifest.toolchain.minimum;
-        let declared = manifest::minimum(&input.pack.manifest.detect.manifest, input.tree, input.workspace)?;
-        let Some((declared, at)) = declared.filter(|(declared, _)| declared < needed) else { return Ok(()) };
+        let path = input.pack.manifest_of(input.tree);
+        let there = Dependencies::open(path, input.tree.text(path).unwrap_or_default(), input.workspace)?;
+        let Some((declared, at)) = there.minimum().filter(|(declared, _)| declared < needed) else { return Ok(()) };
         let what = format!("the libraries need {needed} or newer, and the project says {declared}; raise it here");
-        self.manual.push(Step { at, what, text: format!("rust-version = \"{}.{}\"", needed.major, needed.minor) });
+        self.manual.push(Step { at, what, text: there.says_minimum(needed) });
         Ok(())
     }
 
     /// The package manager keeps what its lock file says, also below a floor.
     fn floors(&mut self, input: &Input<'_>) -> Result<()> {
         let Some(lock) = &input.workspace.lock else { return Ok(()) };
-        let path = &input.pack.manifest.detect.manifest;
+        let path = input.pack.manifest_of(input.tree);
         let text = input.tree.text(path).unwrap_or_default();
         let named = manifest::dependencies(path, text, input.workspace.manifest.as_ref().map(Text::raw))?;
         for dependency in &input.pack.manifest.dependency {

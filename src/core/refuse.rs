@@ -16,7 +16,7 @@ use super::{
 /// # Errors
 /// With the first refusal of the pack that applies (exit 4).
 pub fn check(input: &Input<'_>, later: bool) -> Result<()> {
-    let answers = facts::of_answers(input);
+    let answers = facts::of_answers(input.pack, input.answers);
     let applying = |refusal: &&Refusal| !later || !matches!(refusal.found, RefuseWhen::Exists(_));
     for refusal in input.pack.manifest.refuse.iter().filter(applying) {
         if render::holds(refusal.when.as_deref(), &answers)?
@@ -53,7 +53,7 @@ fn applies(input: &Input<'_>, refusal: &Refusal) -> Result<Option<String>> {
 }
 
 fn depends(input: &Input<'_>, names: &[String]) -> Result<Option<String>> {
-    let file = &input.pack.manifest.detect.manifest;
+    let file = input.pack.manifest_of(input.tree);
     let text = input.tree.text(file).with_context(|| format!("`{file}` is missing"))?;
     let found = manifest::dependencies(file, text, None).with_context(|| format!("cannot read `{file}`"))?;
     Ok(found

@@ -7,8 +7,9 @@ use super::{
     choose::{self, Answers, Given},
     detect::app_tree,
     edit::{Made, Outcome, Splice, splice, unsplice},
+    facts,
     lock::Lock,
-    pack::{Dependency, Language, Pack},
+    pack::{Dependency, Language, Pack, embedded},
     plan::{self, Input, Workspace},
     project::{Plan, RelPath, Step, Text, Tree},
     undo::undo,
@@ -46,8 +47,8 @@ pub fn axum() -> Pack {
 /// The libraries that the axum pack needs with its default answers.
 pub fn libraries() -> Vec<Dependency> {
     let pack = axum();
-    let defaults = pack.manifest.option.iter().map(|option| (option.id.clone(), option.default.clone().into()));
-    plan::wanted(&pack, &defaults.collect()).unwrap()
+    let answers = Answers::new(&pack, &Given::default()).unwrap();
+    plan::wanted(&pack, &facts::of_answers(&pack, &answers)).unwrap()
 }
 
 /// The pack in `testing/small.toml`. Its files mention what must not be taken for the user's.
@@ -107,6 +108,27 @@ pub fn small_app() -> App {
 
 pub fn rust() -> Language {
     axum().language
+}
+
+pub fn python() -> Language {
+    toml::from_str(embedded("_languages/python.toml").unwrap()).unwrap()
+}
+
+/// A pack of another language, with a manifest of another format.
+pub fn snake() -> Pack {
+    Pack {
+        manifest: toml::from_str(include_str!("testing/snake.toml")).unwrap(),
+        language: python(),
+        files: vec![("app/auth/__init__.py".to_owned(), "def attach(app: object) -> None: ...\n")],
+        starter: vec![],
+    }
+}
+
+/// An app for that pack.
+pub fn snake_app(manifest: (&str, &str)) -> App {
+    let main = "\"\"\"App.\"\"\"\n\nfrom web import Web\n\napp = Web()\n";
+    let tree = tree(&[manifest, ("app/main.py", main)]);
+    App { pack: snake(), tree, folder: String::new(), workspace: Workspace::default() }
 }
 
 /// An app as the shell reads it.

@@ -149,8 +149,14 @@ fn take_back_lines<'m>(text: &str, made: &'m Made) -> Option<(String, Vec<&'m st
         return None;
     }
     let there: HashSet<&str> = there.into_iter().collect();
-    let kept = text.split_inclusive('\n').filter(|line| !there.contains(line.trim_end_matches(['\r', '\n'])));
-    Some((kept.collect(), gone))
+    let is_ours = |line: &str| there.contains(line.trim_end_matches(['\r', '\n']));
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    // The empty line that set them apart goes with the first of them.
+    let apart = made.inserted.starts_with(['\r', '\n']);
+    let first = lines.iter().position(|line| is_ours(line)).filter(|_| apart);
+    let gap = first.and_then(|first| first.checked_sub(1)).filter(|at| lines[*at].trim().is_empty());
+    let kept = lines.iter().enumerate().filter(|(at, line)| Some(*at) != gap && !is_ours(line));
+    Some((kept.map(|(_, line)| *line).collect(), gone))
 }
 
 fn look_for(edited: &Edited, gone: &[&str]) -> Step {

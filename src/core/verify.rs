@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{
     anchor,
     choose::Answer,
-    edit::{cargo_toml, lines, toml::Toml},
+    edit::{dependencies::Dependencies, lines},
     facts, generated,
     lock::{self, Layer, Lock},
     manifest,
@@ -219,18 +219,17 @@ fn list_lines(pack: &Pack, tree: &Tree, facts: &Facts, out: &mut Vec<Drift>) -> 
 }
 
 fn libraries(pack: &Pack, tree: &Tree, workspace: &Workspace, facts: &Facts, out: &mut Vec<Drift>) -> Result<()> {
-    let path = &pack.manifest.detect.manifest;
-    let parsed = tree.text(path).and_then(|text| Toml::parse(text).ok());
-    let Some(toml) = parsed else {
-        out.push(library(Cause::LibraryMissing, path.clone(), format!("`{path}` cannot be read"), "repair it"));
+    let path = pack.manifest_of(tree);
+    let parsed = tree.text(path).and_then(|text| Dependencies::open(path, text, workspace).ok());
+    let Some(there) = parsed else {
+        out.push(library(Cause::LibraryMissing, path.to_owned(), format!("`{path}` cannot be read"), "repair it"));
         return Ok(());
     };
-    let root = workspace.manifest.as_ref().map(|text| Toml::parse(text.raw())).transpose()?;
     for dependency in &pack.manifest.dependency {
         if render::holds(dependency.when.as_deref(), facts)? {
             let recorded = facts.get("dep").and_then(|all| all.get(dependency.name.replace('-', "_")));
             let key = recorded.and_then(|dep| dep.get("key")?.as_str()).unwrap_or(&dependency.name);
-            out.extend(one_library(dependency, key, &toml, root.as_ref(), workspace, path)?);
+            out.extend(one_library(dependency, key, &there, workspace, path)?);
         }
     }
     Ok(())
@@ -239,18 +238,17 @@ fn libraries(pack: &Pack, tree: &Tree, workspace: &Workspace, facts: &Facts, out
 fn one_library(
     dependency: &Dependency,
     key: &str,
-    toml: &Toml<'_>,
-    root: Option<&Toml<'_>>,
+    there: &Dependencies<'_>,
     workspace: &Workspace,
     path: &str,
 ) -> Result<Option<Drift>> {
     let name = &dependency.name;
-    let table = if dependency.dev { "dev-dependencies" } else { "dependencies" };
-    let Some(entry) = cargo_toml::existing(toml, root, table, key) else {
-        let what = format!("`{name}` is no longer among the {table}");
+    let all = if dependency.dev { "dependencies of development" } else { "dependencies" };
+    let Some(entry) = there.existing(dependency, key) else {
+        let what = format!("`{name}` is no longer among the {all}");
         return Ok(Some(library(Cause::LibraryMissing, path.to_owned(), what, "put the line back")));
     };
-    if let Some(by) = cargo_toml::replaced(toml, root, table, key, name) {
+    if let Some(by) = there.replaced(dependency, key) {
         let what = format!("`{name}` is replaced by {by}");
         let at = format!("{path}:{}", entry.line);
         return Ok(Some(library(Cause::LibraryReplaced, at, what, "use the package of that name from the registry")));
@@ -274,7 +272,7 @@ fn resolved(name: &str, written: &str, workspace: &Workspace) -> Result<Option<V
 
 /// Whether a requirement admits the floor or begins above it.
 fn reaches(written: &str, floor: &Version) -> bool {
-    manifest::admits(written, floor) || cargo_toml::lowest(written).is_some_and(|lowest| lowest >= *floor)
+    manifest::admits(written, floor) || manifest::lowest(written).is_some_and(|lowest| lowest >= *floor)
 }
 
 fn library(cause: Cause, at: String, what: String, fix: &str) -> Drift {

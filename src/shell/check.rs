@@ -233,7 +233,7 @@ impl Check<'_> {
         let mut writes = vec![scratch.copy(), scratch.tmp()];
         writes.extend(self.cache.clone());
         if step.network {
-            writes.extend(package_cache());
+            writes.extend(package_cache(program));
         }
         let no_network = !step.network && passed(step).is_empty();
         let mut command = confine::command(&self.can, &writes, no_network, found);
@@ -361,12 +361,23 @@ fn lock(cache: &Path, interrupt: &Interrupt, progress: &mut dyn FnMut(Event)) ->
     }
 }
 
-/// What fetching writes in cargo's home: the downloads, but neither programs nor settings.
-fn package_cache() -> Vec<PathBuf> {
-    let home = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let Some(cargo) = home("CARGO_HOME").or_else(|| home("HOME").map(|home| home.join(".cargo"))) else {
-        return Vec::new();
-    };
+/// What fetching writes in the home of a package manager: the downloads, but neither programs nor settings.
+fn package_cache(program: &str) -> Vec<PathBuf> {
+    let folder = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = |below: &str| folder("HOME").map(|home| home.join(below));
+    match program {
+        "cargo" => folder("CARGO_HOME").or_else(|| home(".cargo")).map_or_else(Vec::new, |cargo| cargo_cache(&cargo)),
+        "uv" => {
+            let shared = folder("XDG_CACHE_HOME").or_else(|| home(".cache")).map(|cache| cache.join("uv"));
+            let cache = folder("UV_CACHE_DIR").or(shared);
+            // Landlock can only allow what is there.
+            cache.into_iter().filter(|folder| fs::create_dir_all(folder).is_ok()).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn cargo_cache(cargo: &Path) -> Vec<PathBuf> {
     let folders = ["registry", "git"].map(|name| cargo.join(name));
     // Landlock can only allow what is there. Cargo would create these.
     _ = fs::File::options().append(true).create(true).open(cargo.join(".package-cache"));

@@ -8,6 +8,19 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
+/// The path of a folder that may not be there yet, as the system takes it: `..` and links of what is there are followed.
+///
+/// # Errors
+/// When it is no path, or what is there of it cannot be read.
+pub fn resolved(dir: &Path) -> Result<PathBuf> {
+    let context = || format!("`{}` is not a path", dir.display());
+    let path = std::path::absolute(dir).with_context(context)?;
+    let there = path.ancestors().find(|dir| dir.exists()).unwrap_or(&path);
+    let rest = path.strip_prefix(there).unwrap_or(Path::new(""));
+    let there = there.canonicalize().with_context(context)?;
+    Ok(if rest.as_os_str().is_empty() { there } else { there.join(rest) })
+}
+
 /// A folder for a new project; taken away again unless it is kept.
 #[derive(Debug)]
 pub struct Fresh {
@@ -26,7 +39,7 @@ impl Fresh {
             let path = tempfile::Builder::new().prefix("authwright-").tempdir()?.keep();
             return Ok(Self { created: vec![path.clone()], path });
         }
-        let path = std::path::absolute(dir).with_context(|| format!("`{}` is not a path", dir.display()))?;
+        let path = resolved(dir)?;
         let mut created: Vec<PathBuf> = path.ancestors().filter(|dir| !dir.exists()).map(Path::to_owned).collect();
         created.reverse();
         let fresh = Self { path, created };

@@ -83,8 +83,24 @@ const PASSED_PREFIXES: &[&str] = &[
     "CARGO_SOURCE_",
     "CARGO_PROFILE_",
 ];
-/// A proxy's address may hold its password, so only the steps that need it get it.
-const PASSED_WITH_NETWORK: &[&str] = &["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "CARGO_HTTP_PROXY"];
+/// The address of a proxy or of an index may hold its password, so only the steps that need it get it.
+const PASSED_WITH_NETWORK: &[&str] = &[
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "CARGO_HTTP_PROXY",
+    "UV_DEFAULT_INDEX",
+    "UV_INDEX",
+    "UV_INDEX_URL",
+    "UV_EXTRA_INDEX_URL",
+    "UV_FIND_LINKS",
+    "UV_HTTP_TIMEOUT",
+    "UV_CACHE_DIR",
+    "UV_PYTHON",
+    "UV_NATIVE_TLS",
+    "UV_SYSTEM_CERTS",
+];
 const NEVER: &[&str] = &["TOKEN", "SECRET", "KEY", "PASSWORD", "PASSWD", "CREDENTIAL"];
 
 /// What of `vars` a command may see. `PATH` keeps only absolute folders: a relative one would let the

@@ -68,11 +68,21 @@ pub struct Args {
     #[arg(long, value_name = "HOST")]
     pub allow_host: Option<String>,
     /// Take mail here from an app that runs; the app must send it there
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = here)]
     pub smtp: Option<SocketAddr>,
     /// The database of an app that runs; attacks change its rows, so one that was made for tests
     #[arg(long, value_name = "URL")]
     pub database: Option<String>,
+}
+
+/// An address to listen on; the name `localhost` is not looked up.
+fn here(text: &str) -> Result<SocketAddr, String> {
+    let numeric = text.strip_prefix("localhost:").map(|port| format!("{}:{port}", Ipv4Addr::LOCALHOST));
+    numeric
+        .as_deref()
+        .unwrap_or(text)
+        .parse()
+        .map_err(|_| "give an address and a port, as in 127.0.0.1:2525".to_owned())
 }
 
 /// What is attacked, and what is known of it besides.
@@ -181,12 +191,18 @@ fn url(args: &Args) -> Result<(Url, Host<String>)> {
         let fix = "give the http:// address that the app itself listens on, behind the proxy that ends TLS";
         Problem::usage(format!("`{text}` is no http:// address"), fix)
     })?;
-    let allowed = args.allow_host.as_deref() == url.host_str();
+    // As the URL's host is read: by case, brackets and spellings of an address they do not differ.
+    let allowed = args.allow_host.as_deref().and_then(allowed_host).is_some_and(|allowed| allowed == host);
     if !is_this_machine(&host) && !allowed {
         let what = format!("`{host}` is not this machine, and attacks on others need their owner's consent");
         return Err(Problem::usage(what, format!("if it is yours to attack, add `--allow-host {host}`")).into());
     }
     Ok((url, host))
+}
+
+/// An IPv6 address may come without its brackets.
+fn allowed_host(text: &str) -> Option<Host<String>> {
+    Host::parse(text).or_else(|_| Host::parse(&format!("[{text}]"))).ok()
 }
 
 /// By the address itself, or the one name that stands for it. No other name is: it could lead anywhere.

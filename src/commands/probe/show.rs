@@ -57,8 +57,16 @@ pub fn report(context: &Context, report: &Report, coverage: Option<&Coverage>) {
         if of(verdict).next().is_some() {
             text.push('\n');
         }
+        let mut told = "";
         for finding in of(verdict) {
             _ = writeln!(text, "{}", line(finding));
+            // What stands before many controls is shown with the first of them.
+            if finding.reason != told {
+                for rest in finding.reason.lines().skip(1) {
+                    _ = writeln!(text, "    {}", printable(rest));
+                }
+            }
+            told = &finding.reason;
         }
     }
     _ = writeln!(text, "\n{}", table("group", by(report, |finding| group(finding).to_owned())));

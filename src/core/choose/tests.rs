@@ -1,11 +1,12 @@
 use super::*;
-use crate::core::testing::axum;
+use crate::core::{pack::Beside, project::Text, testing::axum};
 
 /// The axum pack with two modules more and an option of two answers.
 fn pack() -> Pack {
     let mut pack = axum();
+    pack.manifest.module.retain(|module| module.id == "password");
     for id in ["totp", "oidc"] {
-        pack.manifest.module.push(crate::core::pack::Module { id: id.into(), summary: String::new(), default: false });
+        pack.manifest.module.push(Module { id: id.into(), summary: String::new(), default: false, beside: None });
     }
     let options = "[[option]]
         id = 'cache'
@@ -39,6 +40,10 @@ fn told(answers: &Answers, id: &str) -> String {
     answers.options[id].to_string()
 }
 
+fn problem(pack: &Pack, given: &Given) -> Problem {
+    Answers::new(pack, given).unwrap_err().downcast().unwrap()
+}
+
 #[test]
 fn defaults_fill_what_was_not_given() {
     let answers = Answers::new(&pack(), &Given::default()).unwrap();
@@ -64,7 +69,7 @@ fn what_the_pack_does_not_have_is_a_usage_error_that_lists_what_it_has() {
         (given(None, &[("extra", "ci,cd")]), "--extra cd", "ci, agents"),
         (given(None, &[("colour", "red")]), "--colour", "leave `--colour` out"),
     ] {
-        let problem = Answers::new(&pack(), &given).unwrap_err();
+        let problem = problem(&pack(), &given);
         assert_eq!(problem.exit_code(), 2);
         assert!(problem.what.contains(what) && problem.fix.contains(fix), "{problem:?}");
     }
@@ -73,12 +78,48 @@ fn what_the_pack_does_not_have_is_a_usage_error_that_lists_what_it_has() {
 #[test]
 fn only_what_has_several_answers_is_asked() {
     let pack = pack();
-    let ids = |given: &Given| open(&pack, given).iter().map(|option| option.id.clone()).collect::<Vec<_>>();
-    let asked = pack.manifest.option.iter().filter(|option| option.choice.len() > 1).map(|option| option.id.clone());
+    let ids = |given: &Given| open(&pack, given).unwrap().iter().map(|option| option.id.clone()).collect::<Vec<_>>();
+    let is_asked = |option: &&PackOption| option.choice.len() > 1 && option.when.is_none();
+    let asked = pack.manifest.option.iter().filter(is_asked).map(|option| option.id.clone());
     assert_eq!(ids(&Given::default()), asked.collect::<Vec<_>>());
     assert!(!ids(&given(None, &[("cache", "none")])).contains(&"cache".to_owned()));
     let recorded = Given { recorded: Answers::new(&pack, &Given::default()).unwrap(), ..Given::default() };
     assert_eq!(ids(&recorded), [] as [&str; 0]);
+}
+
+#[test]
+fn a_module_that_cannot_stand_alone_is_refused_with_the_reason() {
+    let mut pack = pack();
+    let beside = Beside { one_of: vec!["password".into(), "oidc".into()], reason: "somebody signs in first".into() };
+    pack.manifest.module.last_mut().unwrap().beside = None;
+    pack.manifest.module[1].beside = Some(beside);
+    let alone = problem(&pack, &given(Some(&["totp"]), &[]));
+    assert_eq!(alone.exit_code(), 2);
+    assert_eq!(alone.what, "`totp` needs `password` or `oidc` beside it: somebody signs in first");
+    assert!(alone.fix.contains("--with password,totp"), "{}", alone.fix);
+    for enough in [&["totp", "oidc"], &["password", "totp"]] {
+        assert_eq!(Answers::new(&pack, &given(Some(enough), &[])).unwrap().modules.len(), 2);
+    }
+    let recorded = Answers::new(&pack, &Given::default()).unwrap();
+    let later = Given { recorded, ..given(Some(&["totp"]), &[]) };
+    assert_eq!(Answers::new(&pack, &later).unwrap().modules, ["password", "totp"]);
+}
+
+#[test]
+fn a_question_of_a_module_is_asked_when_the_module_is_chosen() {
+    let mut pack = pack();
+    pack.manifest.option.last_mut().unwrap().when = Some("module.oidc".into());
+    let id = pack.manifest.option.last().unwrap().id.clone();
+    let value = pack.manifest.option.last().unwrap().choice[1].value.clone();
+    let asked = |given: &Given| open(&pack, given).unwrap().iter().any(|option| option.id == id);
+    assert!(!asked(&Given::default()) && asked(&given(Some(&["oidc"]), &[])));
+    let recorded = Answers::new(&pack, &Given::default()).unwrap();
+    assert!(asked(&Given { recorded, ..given(Some(&["oidc"]), &[]) }));
+    let idle = problem(&pack, &given(None, &[(&id, &value)]));
+    assert_eq!(idle.exit_code(), 2);
+    assert!(idle.what.contains("with password alone; it goes with oidc"), "{}", idle.what);
+    let answers = Answers::new(&pack, &given(Some(&["password", "oidc"]), &[(&id, &value)])).unwrap();
+    assert_eq!(told(&answers, &id), value);
 }
 
 #[test]
@@ -96,7 +137,7 @@ fn what_is_recorded_stays_until_something_else_is_given() {
 fn a_recorded_answer_that_the_pack_does_not_have_is_a_problem_of_the_lock() {
     let mut recorded = Answers::new(&pack(), &Given::default()).unwrap();
     recorded.options.insert("cache".into(), Answer::One("disk".into()));
-    let problem = Answers::new(&pack(), &Given { recorded, ..Given::default() }).unwrap_err();
+    let problem = problem(&pack(), &Given { recorded, ..Given::default() });
     assert_eq!(problem.exit_code(), 1);
     assert!(problem.what.starts_with(".authwright/lock.toml: it records `cache disk`"), "{}", problem.what);
 }
@@ -110,7 +151,7 @@ fn a_fixed_answer_cannot_become_another() {
         Answers::new(&pack, &Given { recorded: recorded.clone(), ..flags })
     };
     assert_eq!(on_top("redis").unwrap(), recorded);
-    let problem = on_top("none").unwrap_err();
+    let problem: Problem = on_top("none").unwrap_err().downcast().unwrap();
     assert_eq!(problem.exit_code(), 4);
     assert!(problem.what.ends_with("cannot follow `redis`: what is cached would be lost"), "{}", problem.what);
 }

@@ -4,21 +4,12 @@ use anyhow::Result;
 use semver::{Comparator, Op, Version, VersionReq};
 use toml_edit::{Item, TableLike, Value};
 
-use super::{Outcome, Splice, toml::Toml};
+use super::{Existing, Outcome, Splice, toml::Toml};
 use crate::core::{pack::Dependency, problem::Problem, project::Step};
 
-/// An entry that is there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Existing {
-    /// The version requirement as written, here or in the workspace.
-    pub version: Option<String>,
-    pub features: Vec<String>,
-    pub default_features: bool,
-    pub optional: bool,
-    pub line: usize,
-}
-
-fn table_of(dependency: &Dependency) -> &'static str {
+/// The table that a dependency is in.
+#[must_use]
+pub fn table_of(dependency: &Dependency) -> &'static str {
     if dependency.dev { "dev-dependencies" } else { "dependencies" }
 }
 

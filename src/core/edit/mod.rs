@@ -1,8 +1,10 @@
 //! Edits of files that the user owns: ranges replaced, every other byte kept.
 
 pub mod cargo_toml;
+pub mod dependencies;
 pub mod hunks;
 pub mod lines;
+pub mod python;
 pub mod source;
 pub mod toml;
 
@@ -53,6 +55,17 @@ pub enum Outcome {
     Already,
     /// There is no safe way; the user gets this step instead.
     Manual(Step),
+}
+
+/// A dependency that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Existing {
+    /// The version requirement as written, here or in the workspace.
+    pub version: Option<String>,
+    pub features: Vec<String>,
+    pub default_features: bool,
+    pub optional: bool,
+    pub line: usize,
 }
 
 /// Makes all splices at once. Those at one place keep their order.

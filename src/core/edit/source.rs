@@ -35,9 +35,16 @@ pub fn import(language: &Language, source: &str, lines: &str) -> Result<Splice> 
 pub fn wires(language: &Language, source: &str, at: &Match, wires: &[(&Wire, String)]) -> Result<Vec<Splice>> {
     let (mut splices, mut replaced) = (vec![], vec![]);
     for (wire, text) in wires {
-        if wire.place != Place::Replace {
-            splices.push(before(language, source, at.lead, text));
-            continue;
+        match wire.place {
+            Place::Replace => {}
+            Place::After => {
+                splices.push(after(source, at, text));
+                continue;
+            }
+            Place::Before | Place::Import => {
+                splices.push(before(language, source, at.lead, text));
+                continue;
+            }
         }
         let name = wire.capture.as_deref().context("a `replace` wire names no capture")?;
         let capture = at.captures.get(name).with_context(|| format!("the anchor captures no `{name}`"))?;
@@ -83,6 +90,14 @@ fn one_line(language: &Language, new: &str) -> Option<String> {
 fn closes_strings(text: &str) -> bool {
     let quotes = |line: &str| line.replace("\\\"", "").matches('"').count();
     !text.contains("\"#") && text.lines().all(|line| quotes(line) % 2 == 0)
+}
+
+fn after(source: &str, at: &Match, text: &str) -> Splice {
+    let start = line_start(source, at.statement.start);
+    let line = &source[start..at.statement.start];
+    let indent = &line[..line.len() - line.trim_start().len()];
+    let lines: Vec<String> = text.lines().map(|line| format!("{indent}{line}")).collect();
+    insert_lines(source, next_line(source, at.statement.end), &lines.join("\n"))
 }
 
 fn before(language: &Language, source: &str, statement: usize, text: &str) -> Splice {

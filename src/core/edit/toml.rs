@@ -32,6 +32,11 @@ impl<'t> Toml<'t> {
         Ok(Self { text, offset: text.len() - body.len(), document })
     }
 
+    #[must_use]
+    pub fn text(&self) -> &'t str {
+        self.text
+    }
+
     /// The item at a path of keys.
     #[must_use]
     pub fn item(&self, path: &[&str]) -> Option<&Item> {
@@ -101,6 +106,16 @@ impl<'t> Toml<'t> {
     /// keys there are sorted, else after the last. `None`: the table is not one with lines of its own.
     #[must_use]
     pub fn insert(&self, table: &[&str], new: &[(String, String)]) -> Option<Vec<Splice>> {
+        self.put(table, new, true)
+    }
+
+    /// The same, always after the last key.
+    #[must_use]
+    pub fn append(&self, table: &[&str], new: &[(String, String)]) -> Option<Vec<Splice>> {
+        self.put(table, new, false)
+    }
+
+    fn put(&self, table: &[&str], new: &[(String, String)], in_order: bool) -> Option<Vec<Splice>> {
         let mut new = new.to_vec();
         new.sort();
         let name = table.join(".");
@@ -111,7 +126,7 @@ impl<'t> Toml<'t> {
             Some(_) => self.header(table)?,
         };
         let pairs = self.pairs(table);
-        let sorted = pairs.iter().map(|(key, _)| key).is_sorted();
+        let sorted = in_order && pairs.iter().map(|(key, _)| key).is_sorted();
         let end = next_line(self.text, pairs.last().map_or(header, |(_, pair)| pair.value.end));
         let place = |key: &String| {
             let (_, pair) = pairs.iter().find(|(have, _)| sorted && have > key)?;

@@ -142,25 +142,6 @@ fn path_dependencies_that_leave() {
 }
 
 #[test]
-fn facts_of_a_project() {
-    let root = |text: &str| Workspace { manifest: Some(Text::new(text)), lock: None };
-    let shared = root("[workspace.package]\nedition = \"2021\"\nrust-version = \"1.94\"\n");
-    for (text, workspace, expected) in [
-        ("[package]\nname = \"a-b\"\nedition = \"2024\"\n", &Workspace::default(), ["a-b", "a_b", "2024"]),
-        ("[package]\nname = \"a\"\n[lib]\nname = \"other\"\n", &Workspace::default(), ["a", "other", "2015"]),
-        ("[package]\nname = \"a\"\nedition.workspace = true\n", &shared, ["a", "a", "2021"]),
-    ] {
-        let facts = project("Cargo.toml", &tree(&[("Cargo.toml", text)]), workspace).unwrap();
-        assert_eq!([&facts["name"], &facts["library"], &facts["edition"]], expected, "{text}");
-    }
-    assert!(project("Cargo.toml", &tree(&[("Cargo.toml", "[workspace]\n")]), &shared).is_err());
-    let minimum = |text: &str| minimum("Cargo.toml", &tree(&[("Cargo.toml", text)]), &shared).unwrap();
-    assert_eq!(minimum("[package]\n"), None);
-    assert_eq!(minimum("[package]\nrust-version = \"1.80\"\n").unwrap().1, "Cargo.toml:2");
-    assert_eq!(minimum("[package]\nrust-version.workspace = true\n").unwrap().0, Version::new(1, 94, 0));
-}
-
-#[test]
 fn the_key_and_version_of_a_dependency() {
     let all = axum().manifest.dependency;
     let of = |name: &str, text: &str| {
@@ -254,4 +235,13 @@ fn the_version_in_use_is_the_locked_one_that_the_manifest_admits() {
     assert_eq!(version("[dependencies]\naxum.workspace = true\n", shared, &[]), "0.7");
     assert_eq!(version("[dependencies]\n", shared, &[]), "0.7");
     assert_eq!(version("[dependencies]\n", "", &["0.7.9"]), "0.8", "another crate's");
+}
+
+#[test]
+fn versions_of_python_packages_in_a_lock_file() {
+    let lock = Text::new("version = 1\n[[package]]\nname = 'starlette'\nversion = '1.10.0.post1'\n");
+    let found = locked(&lock, "starlette").unwrap();
+    assert_eq!(found.len(), 1);
+    assert!(admits(">=1.3.1,<2", &found[0]) && !admits("~=1.9.0", &found[0]) && admits("", &found[0]));
+    assert_eq!(lowest("!=1.9,>=1.3.1"), Some(Version::new(1, 3, 1)));
 }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::core::{
     choose::Given,
-    testing::{App, path},
+    testing::{App, path, snake_app},
 };
 
 const MANIFEST: &str = "[package]\nname = \"x\"\nedition = \"2024\"\n\n[dependencies]\naxum = \"0.8\"\ntokio = \"1\"\n";
@@ -130,10 +130,16 @@ fn the_lock_has_what_takes_everything_back() {
     for created in &layer.created {
         assert_eq!(after.get(&created.path).map(Text::sha256).as_deref(), Some(created.sha256.as_str()));
     }
-    for edited in &layer.edited {
-        let now = after.get(&edited.path).unwrap();
+    // The last one first: a file may have been edited twice.
+    let mut back = after.clone();
+    for edited in layer.edited.iter().rev() {
+        let now = back.get(&edited.path).unwrap();
         assert_eq!(now.sha256(), edited.after);
         let before = edit::unsplice(now.raw(), &edited.splice).unwrap();
+        back.insert(edited.path.clone(), Text::new(before));
+    }
+    for edited in &layer.edited {
+        let before = back.get(&edited.path).unwrap().raw();
         assert_eq!(before, app.tree.get(&edited.path).map_or("", Text::raw));
     }
     assert!(
@@ -155,4 +161,33 @@ fn every_template_renders_for_every_axum() {
             }
         }
     }
+}
+
+#[test]
+fn a_python_project_is_served_like_any_other() {
+    let project = "[project]\nname = \"x\"\nrequires-python = \">=3.9\"\ndependencies = [\n    \"web\",\n]\n";
+    let app = snake_app(("pyproject.toml", project));
+    let before = app.tree.clone();
+    let plan = app.plan().unwrap();
+    let told: Vec<&str> = plan.manual.iter().map(|step| step.text.as_str()).collect();
+    assert_eq!(told, ["requires-python = \">=3.11\""]);
+    let app = app.after(&[]);
+    let text = |name: &str| app.tree.text(name).unwrap();
+    assert!(text("pyproject.toml").contains("    \"hash>=2.1,<3\",\n    \"web\",\n"), "{}", text("pyproject.toml"));
+    let main = "\"\"\"App.\"\"\"\n\nfrom web import Web\n\nfrom app import auth\n\napp = Web()\nauth.attach(app)\n";
+    assert_eq!(text("app/main.py"), main);
+    let (back, manual) = app.edited("pyproject.toml", "\"web\",\n", "\"web\",\n    \"zebra\",\n").undone();
+    assert_eq!(manual, []);
+    let changed = project.replace("\"web\",\n", "\"web\",\n    \"zebra\",\n");
+    assert_eq!(back.tree.text("pyproject.toml"), Some(changed.as_str()));
+    assert_eq!(back.tree.text("app/main.py"), before.text("app/main.py"));
+}
+
+#[test]
+fn the_manifest_is_the_one_that_names_the_framework() {
+    let mut app = snake_app(("requirements.txt", "web==1.9\n"));
+    app.tree.insert(path("pyproject.toml"), Text::new("[tool.ruff]\nline-length = 100\n"));
+    let app = app.after(&[]);
+    assert_eq!(app.tree.text("requirements.txt"), Some("hash>=2.1,<3\nweb==1.9\n"));
+    assert_eq!(app.tree.text("pyproject.toml"), Some("[tool.ruff]\nline-length = 100\n"));
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::core::testing::{App, FIXTURES, fixture, path};
+use crate::core::testing::{App, FIXTURES, fixture, path, snake, snake_app};
 
 /// The plain fixture with everything added.
 struct Added {
@@ -113,8 +113,11 @@ fn a_lock_edited_to_match() {
     one(&invented, Cause::LockEdited, lock::PATH);
     let facts = Added::plain().with(|added| drop(added.lock.layer[0].facts.remove("dep")));
     assert!(facts.told().iter().any(|(cause, _)| *cause == Cause::LockEdited));
-    let answers = Added::plain().with(|added| added.lock.layer[0].modules.clear());
-    assert!(answers.drifts().iter().all(|drift| drift.cause == Cause::LockEdited), "{:?}", answers.told());
+    let modules = Added::plain().with(|added| added.lock.layer[0].modules.clear());
+    // Files are rendered for the modules, too, so that those differ as well; nothing else does.
+    let causes: Vec<Cause> = modules.told().into_iter().map(|(cause, _)| cause).collect();
+    assert!(causes.contains(&Cause::LockEdited), "{causes:?}");
+    assert!(causes.iter().all(|cause| [Cause::LockEdited, Cause::FileChanged].contains(cause)), "{causes:?}");
 }
 
 #[test]
@@ -177,4 +180,24 @@ fn a_pack_of_another_version_cannot_be_compared() {
     one(&older, Cause::Unverifiable, lock::PATH);
     let gone = Added::plain().with(|added| added.packs.clear());
     one(&gone, Cause::Unverifiable, lock::PATH);
+}
+
+#[test]
+fn libraries_of_a_python_project_are_looked_at() {
+    let drifts = |requirements: &str, lock: &str| {
+        let mut app = snake_app(("requirements.txt", "web\n")).after(&[]);
+        app.tree.insert(path("requirements.txt"), Text::new(requirements));
+        app.workspace.lock =
+            (!lock.is_empty()).then(|| Text::new(format!("[[package]]\nname = 'hash'\nversion = '{lock}'\n")));
+        let state = Lock::read(&app.tree).unwrap().unwrap();
+        let found = verify(&[snake()], &state, &app.tree, &app.workspace).unwrap();
+        found.into_iter().map(|drift| (drift.cause, drift.at)).collect::<Vec<_>>()
+    };
+    let at = |line: usize| format!("requirements.txt:{line}");
+    assert_eq!(drifts("web\nhash>=2.1,<3\n", ""), []);
+    assert_eq!(drifts("web\nhash==2.1.3\n", ""), [(Cause::LibraryBelowFloor, at(2))]);
+    assert_eq!(drifts("web\nhash>=2.1\n", "2.1.3.post1"), [(Cause::LibraryBelowFloor, at(2))]);
+    assert_eq!(drifts("web\nhash>=2.1\n", "2.2"), []);
+    assert_eq!(drifts("web\nhash @ https://x/y\n", ""), [(Cause::LibraryReplaced, at(2))]);
+    assert_eq!(drifts("web\n", ""), [(Cause::LibraryMissing, "requirements.txt".to_owned())]);
 }

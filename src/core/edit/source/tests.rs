@@ -2,7 +2,7 @@ use super::*;
 use crate::core::{
     anchor::parse_errors,
     edit::Outcome,
-    testing::{axum, edited, rust},
+    testing::{axum, edited, python, rust},
 };
 
 #[test]
@@ -34,6 +34,50 @@ fn imports_go_after_the_leading_ones() {
         let (now, _) = edited(before, vec![Outcome::Edit(vec![splice])]);
         assert_eq!(now, after, "{name}");
         assert_eq!(parse_errors(&rust(), &now).unwrap(), 0, "{name}");
+    }
+}
+
+#[test]
+fn imports_of_python_go_below_what_is_about_the_file() {
+    for (name, before, after) in [
+        ("imports", "import a\nfrom b import c\n\nx = 1\n", "import a\nfrom b import c\n\nimport x\n\nx = 1\n"),
+        ("docstring", "\"\"\"Doc.\"\"\"\n\nx = 1\n", "\"\"\"Doc.\"\"\"\n\nimport x\n\nx = 1\n"),
+        ("both", "#!/x\n\"\"\"Doc.\"\"\"\nimport a\nf()\n", "#!/x\n\"\"\"Doc.\"\"\"\nimport a\n\nimport x\nf()\n"),
+        (
+            "future",
+            "from __future__ import annotations\nf()\n",
+            "from __future__ import annotations\n\nimport x\nf()\n",
+        ),
+        (
+            "several lines",
+            "from b import (\n    c,\n)  # why\nf()\n",
+            "from b import (\n    c,\n)  # why\n\nimport x\nf()\n",
+        ),
+        ("nothing", "", "import x\n\n"),
+    ] {
+        let splice = import(&python(), before, "import x").unwrap();
+        assert_eq!(edited(before, vec![Outcome::Edit(vec![splice])]).0, after, "{name}");
+    }
+}
+
+#[test]
+fn lines_go_after_a_statement_of_python() {
+    let wire = Wire { text: "attach(app)\nmore(app)".to_owned(), ..wire("after", "") };
+    let rule = serde_json::from_str(r#"{ "pattern": "$APP = FastAPI($$$)" }"#).unwrap();
+    for (name, before, after) in [
+        ("module", "setup()\napp = FastAPI()\nrun()\n", "setup()\napp = FastAPI()\nattach(app)\nmore(app)\nrun()\n"),
+        ("no last newline", "app = FastAPI()", "app = FastAPI()\nattach(app)\nmore(app)"),
+        (
+            "in a function",
+            "def make():\n    app = FastAPI(\n        title=1,\n    )  # why\n    return app\n",
+            "def make():\n    app = FastAPI(\n        title=1,\n    )  # why\n    attach(app)\n    more(app)\n    return app\n",
+        ),
+    ] {
+        let at = anchor::matches(&python(), &rule, before).unwrap().remove(0);
+        let splices = wires(&python(), before, &at, &[(&wire, wire.text.clone())]).unwrap();
+        let (now, _) = edited(before, vec![Outcome::Edit(splices)]);
+        assert_eq!(now, after, "{name}");
+        assert_eq!(parse_errors(&python(), &now).unwrap(), 0, "{name}");
     }
 }
 
