@@ -3,13 +3,24 @@
 use axum::{Json, Router};
 use serde_json::Value;
 
+[% if module.tokens -%]
+use crate::auth::{ApiUser, FreshApiUser, Read, User};
+[%- else -%]
 use crate::auth::User;
+[%- endif %]
 
 /// The example's routes.
 pub fn routes() -> Router {
+[%- if module.tokens %]
+    let router = Router::new()
+        .route("/auth/example/api", axum::routing::get(api))
+        .route("/auth/example/fresh", axum::routing::get(api_fresh));
+[%- endif %]
 [%- if ui == 'pages' %]
-    let router = Router::new().route("/auth/example", axum::routing::get(show).post(change));
+    let router = [% if module.tokens %]router[% else %]Router::new()[% endif %].route("/auth/example", axum::routing::get(show).post(change));
     router.route("/auth/example/page", axum::routing::get(page))
+[%- elif module.tokens %]
+    router.route("/auth/example", axum::routing::get(show).post(change))
 [%- else %]
     Router::new().route("/auth/example", axum::routing::get(show).post(change))
 [%- endif %]
@@ -48,3 +59,15 @@ async fn page(user: User) -> axum::response::Html<String> {
 async fn change(user: User) -> Json<Value> {
     Json(serde_json::json!({ "changed_by": user.id }))
 }
+[%- if module.tokens %]
+
+/// Answers only to an access token with the scope `read`.
+async fn api(user: ApiUser<Read>) -> Json<Value> {
+    Json(serde_json::json!({ "message": "Only programs see this.", "user_id": user.id }))
+}
+
+/// Answers only to an access token from a sign-in of the last minutes.
+async fn api_fresh(FreshApiUser(user): FreshApiUser) -> Json<Value> {
+    Json(serde_json::json!({ "user_id": user.id }))
+}
+[%- endif %]

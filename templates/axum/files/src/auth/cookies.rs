@@ -16,7 +16,12 @@ use super::Auth;
 /// (ASVS 3.3.1, RFC 6265bis 4.1.3.2); it does not work over plain http, hence the other names.
 pub struct Cookies {
     pub session: &'static str,
+[%- if module.password %]
     pub browser: &'static str,
+[%- endif %]
+[%- if module.oidc %]
+    pub transaction: &'static str,
+[%- endif %]
     pub secure: bool,
 }
 
@@ -25,22 +30,41 @@ impl Cookies {
         if development {
             Self {
                 session: "auth-dev-session",
+[%- if module.password %]
                 browser: "auth-dev-browser",
+[%- endif %]
+[%- if module.oidc %]
+                transaction: "auth-dev-oidc",
+[%- endif %]
                 secure: false,
             }
         } else {
             Self {
                 session: "__Host-auth-session",
+[%- if module.password %]
                 browser: "__Host-auth-browser",
+[%- endif %]
+[%- if module.oidc %]
+                transaction: "__Host-auth-oidc",
+[%- endif %]
                 secure: true,
             }
         }
     }
+[%- if module.password %]
 
     /// The cookie that marks the browser in which an account was registered.
     pub fn browser(&self, value: &str, seconds: i64) -> Option<HeaderValue> {
         self.build(self.browser, value, seconds)
     }
+[%- endif %]
+[%- if module.oidc %]
+
+    /// The cookie of the browser in which a sign-in at a provider was begun.
+    pub fn transaction(&self, value: &str, seconds: i64) -> Option<HeaderValue> {
+        self.build(self.transaction, value, seconds)
+    }
+[%- endif %]
 
     fn build(&self, name: &'static str, value: &str, seconds: i64) -> Option<HeaderValue> {
         let cookie = Cookie::build((name, value))

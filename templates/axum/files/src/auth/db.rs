@@ -16,7 +16,19 @@ use sqlx::{
 use time::OffsetDateTime;
 
 /// Applied in order, each once. Append; never edit one that was released.
+[% if module.oidc or module.tokens -%]
+const MIGRATIONS: &[(i64, &str)] = &[
+    (1, include_str!("migrations/0001_accounts.sql")),
+[%- if module.oidc %]
+    (2, include_str!("migrations/0002_identities.sql")),
+[%- endif %]
+[%- if module.tokens %]
+    (3, include_str!("migrations/0003_tokens.sql")),
+[%- endif %]
+];
+[%- else -%]
 const MIGRATIONS: &[(i64, &str)] = &[(1, include_str!("migrations/0001_accounts.sql"))];
+[%- endif %]
 
 const PURGE_EVERY: Duration = Duration::from_secs(600);
 
@@ -99,11 +111,11 @@ impl Db {
         )
         .execute(&mut *tx)
         .await?;
-        let applied: i64 =
-            sqlx::query_scalar("SELECT COALESCE(MAX(version), 0) FROM auth_migrations")
-                .fetch_one(&mut *tx)
-                .await?;
-        for &(version, sql) in MIGRATIONS.iter().filter(|(version, _)| *version > applied) {
+        let applied: Vec<i64> = sqlx::query_scalar("SELECT version FROM auth_migrations")
+            .fetch_all(&mut *tx)
+            .await?;
+        // Not all above the highest: a part that was added later may have a lower number.
+        for &(version, sql) in MIGRATIONS.iter().filter(|(version, _)| !applied.contains(version)) {
             sqlx::raw_sql(sql).execute(&mut *tx).await?;
             sqlx::query("INSERT INTO auth_migrations (version, applied_at) VALUES ($1, $2)")
                 .bind(version)
@@ -121,6 +133,12 @@ impl Db {
             "DELETE FROM auth_sessions WHERE expires_at <= $1",
             "DELETE FROM auth_tokens WHERE expires_at <= $1",
             "DELETE FROM auth_throttles WHERE expires_at <= $1",
+[%- if module.tokens %]
+            "DELETE FROM auth_token_families WHERE expires_at <= $1",
+[%- endif %]
+[%- if module.oidc %]
+            "DELETE FROM auth_oidc_transactions WHERE expires_at <= $1",
+[%- endif %]
         ] {
             sqlx::query(statement).bind(now()).execute(&self.0).await?;
         }

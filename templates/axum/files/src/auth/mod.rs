@@ -1,4 +1,4 @@
-//! Password accounts and server-side sessions for this application.
+//! [% if module.password %]Password accounts[% else %]Accounts[% endif %] and server-side sessions[% if module.tokens %], and tokens for programs,[% endif %] for this application.
 //!
 //! `main` calls [`start`] with its listener and serves what [`Auth::attach`] returns. A handler
 //! that takes a [`User`] answers only to a signed-in user. README.md beside this file has the rest.
@@ -18,21 +18,38 @@
     reason = "the application's own lint choices do not apply to this folder"
 )]
 
+[% if module.password -%]
 mod accounts;
+[% endif -%]
 mod audit;
+[%- if module.tokens %]
+mod bearer;
+[%- endif %]
 mod cookies;
 mod csrf;
 mod db;
 mod email;
+[%- if module.password %]
 mod email_change;
+[%- endif %]
 mod input;
+[%- if ui == 'pages' or module.oidc %]
+mod local_path;
+[%- endif %]
+[%- if module.password %]
 mod mail;
+[%- endif %]
+[%- if module.oidc %]
+mod oidc;
+[%- endif %]
 mod operator;
 [%- if ui == 'pages' %]
 mod pages;
 [%- endif %]
+[%- if module.password %]
 mod password;
 mod passwords;
+[%- endif %]
 mod personal;
 mod problem;
 mod routes;
@@ -56,6 +73,9 @@ use axum::{
 use tokio::net::TcpListener;
 use [= import.tower_sessions =]::{SessionManagerLayer, cookie::SameSite};
 
+[% if module.tokens -%]
+pub use bearer::{Any, ApiUser, FreshApiUser, Read, Scope, Write};
+[% endif -%]
 pub use problem::Problem;
 pub use settings::{Settings, StartError};
 pub use user::{FreshUser, MaybeUser, User};
@@ -67,12 +87,22 @@ pub struct Auth(Arc<Shared>);
 struct Shared {
     settings: Settings,
     db: db::Db,
+[%- if module.password %]
     hasher: passwords::Hasher,
+[%- endif %]
     throttle: throttle::Throttle,
+[%- if module.password %]
     mail: mail::Mail,
+[%- endif %]
+[%- if module.tokens %]
+    access: bearer::Access,
+[%- endif %]
+[%- if module.oidc %]
+    oidc: oidc::Oidc,
+[%- endif %]
 }
 
-/// Reads the settings, opens and migrates the database and starts the mail queue.
+/// Reads the settings, opens and migrates the database[% if module.password %] and starts the mail queue[% endif %].
 ///
 /// A problem is printed with what to do about it, and the process ends with exit code 1. Use
 /// [`try_start`] to handle it yourself.
@@ -92,6 +122,12 @@ pub async fn try_start(listener: &TcpListener) -> Result<Auth, StartError> {
 
 /// Like [`start_at`], but returns the problem.
 pub async fn try_start_at(address: SocketAddr) -> Result<Auth, StartError> {
+[%- if module.tokens %]
+    // Before the settings: it makes one of them.
+    if operator::prints_token_key(std::env::args().skip(1)) {
+        process::exit(0);
+    }
+[%- endif %]
     let settings = Settings::from_environment(address)?;
     let auth = Auth::open(settings).await?;
     if operator::run(&auth, std::env::args().skip(1)).await? {
@@ -112,9 +148,19 @@ impl Auth {
     pub async fn open(settings: Settings) -> Result<Self, StartError> {
         let db = db::Db::open(&settings.database_url).await?;
         let auth = Self(Arc::new(Shared {
+[%- if module.password %]
             hasher: passwords::Hasher::new(settings.cost)?,
+[%- endif %]
             throttle: throttle::Throttle::new(&settings.secret),
+[%- if module.password %]
             mail: mail::Mail::start(&settings)?,
+[%- endif %]
+[%- if module.tokens %]
+            access: bearer::Access::new(&settings),
+[%- endif %]
+[%- if module.oidc %]
+            oidc: oidc::Oidc::new(&settings.oidc)?,
+[%- endif %]
             db,
             settings,
         }));
@@ -165,16 +211,32 @@ impl Auth {
     fn db(&self) -> &db::Db {
         &self.0.db
     }
+[%- if module.password %]
 
     fn hasher(&self) -> &passwords::Hasher {
         &self.0.hasher
     }
+[%- endif %]
 
     fn throttle(&self) -> &throttle::Throttle {
         &self.0.throttle
     }
+[%- if module.password %]
 
     fn mail(&self) -> &mail::Mail {
         &self.0.mail
     }
+[%- endif %]
+[%- if module.tokens %]
+
+    fn access(&self) -> &bearer::Access {
+        &self.0.access
+    }
+[%- endif %]
+[%- if module.oidc %]
+
+    fn oidc(&self) -> &oidc::Oidc {
+        &self.0.oidc
+    }
+[%- endif %]
 }

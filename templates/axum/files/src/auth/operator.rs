@@ -1,4 +1,5 @@
-//! The operator's hook: `<app> auth disable|enable|revoke USER`, `auth revoke --all`, `auth audit [USER]`.
+//! The operator's hook: `<app> auth disable|enable|revoke USER`, `auth revoke --all`, `auth audit [USER]`[% if module.tokens %],
+//! `auth token-key`[% endif %].
 //!
 //! USER is an id or an address. It acts on the database, so running instances obey at once.
 
@@ -6,12 +7,20 @@ use std::io::Write;
 
 use super::{
     Auth, audit,
+[%- if module.tokens %]
+    bearer,
+[%- endif %]
     db::{Connection, now},
     email,
     settings::StartError,
 };
 
+[% if module.tokens -%]
+const USAGE: &str =
+    "usage: auth disable|enable|revoke USER, auth revoke --all, auth audit [USER], or auth token-key";
+[%- else -%]
 const USAGE: &str = "usage: auth disable|enable|revoke USER, auth revoke --all, or auth audit [USER]";
+[%- endif %]
 
 /// Lines of the audit trail that are shown, the newest.
 const MAX_LINES: i64 = 1_000;
@@ -40,6 +49,17 @@ pub async fn run(
     Ok(true)
 }
 
+[% if module.tokens -%]
+/// Prints a fresh `AUTH_TOKEN_KEY` if the arguments ask for one. Needs no settings.
+pub fn prints_token_key(arguments: impl Iterator<Item = String>) -> bool {
+    let asked = arguments.eq(["auth", "token-key"]);
+    if asked {
+        println!("AUTH_TOKEN_KEY={}", bearer::fresh_key());
+    }
+    asked
+}
+
+[% endif -%]
 fn unknown(whom: &str) -> StartError {
     StartError::Operator(format!("no such user: {whom}"))
 }

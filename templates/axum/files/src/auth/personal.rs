@@ -10,15 +10,25 @@ use serde_json::json;
 
 use super::{
     audit::{self, Event},
+[%- if module.tokens %]
+    bearer,
+[%- endif %]
+[%- if module.password %]
     db::now,
+[%- endif %]
+[%- if module.oidc %]
+    oidc,
+[%- endif %]
     problem::Problem,
     sessions, sign_in, throttle,
     user::FreshUser,
     visit::Visit,
 };
 
+[% if module.password -%]
 const DELETED: &str = "Your account was deleted.";
 
+[% endif -%]
 /// An export holds so many events at most, the newest.
 const MAX_EVENTS: i64 = 10_000;
 
@@ -28,9 +38,11 @@ struct Profile {
     id: String,
     email: String,
     verified_at: Option<i64>,
+[%- if module.password %]
     /// The new address that waits for its confirmation.
     new_email: Option<String>,
     password_changed_at: i64,
+[%- endif %]
     created_at: i64,
 }
 
@@ -55,17 +67,26 @@ pub async fn export(
     let mut tx = auth.db().write().await?;
     audit::record(&mut tx, &visit, Event::success("data_exported").of(Some(&user.id))).await?;
     let profile: Option<Profile> = sqlx::query_as(
+[%- if module.password %]
         "SELECT u.id, u.email, u.verified_at, t.new_email, u.password_changed_at, u.created_at
          FROM auth_users u LEFT JOIN auth_tokens t ON t.user_id = u.id
              AND t.purpose = 'email_change' AND t.used_at IS NULL AND t.expires_at > $2
          WHERE u.id = $1",
+[%- else %]
+        "SELECT id, email, verified_at, created_at FROM auth_users WHERE id = $1",
+[%- endif %]
     )
     .bind(&user.id)
+[%- if module.password %]
     .bind(now())
+[%- endif %]
     .fetch_optional(&mut *tx)
     .await?;
     let profile = profile.ok_or(Problem::not_signed_in())?;
     let sessions = sessions::of(&mut tx, &user, auth.settings().policy.session_idle).await?;
+[%- if module.oidc %]
+    let identities = oidc::identities::of(&mut tx, &user.id).await?;
+[%- endif %]
     let events: Vec<Entry> = sqlx::query_as(
         "SELECT at, event, outcome, reason, ip, user_agent FROM auth_audit
          WHERE user_id = $1 ORDER BY id DESC LIMIT $2",
@@ -74,9 +95,26 @@ pub async fn export(
     .bind(MAX_EVENTS)
     .fetch_all(&mut *tx)
     .await?;
+[%- if module.tokens %]
+    let devices = bearer::devices::of(&mut tx, &user.id).await?;
+[%- endif %]
     tx.commit().await?;
     let headers = [(header::CONTENT_DISPOSITION, "attachment; filename=\"account.json\"")];
+[%- if module.oidc %]
+    let body = json!({
+        "account": profile,
+        "identities": identities,
+        "sessions": sessions,
+[%- if module.tokens %]
+        "devices": devices,
+[%- endif %]
+        "events": events,
+    });
+[%- elif module.tokens %]
+    let body = json!({ "account": profile, "sessions": sessions, "devices": devices, "events": events });
+[%- else %]
     let body = json!({ "account": profile, "sessions": sessions, "events": events });
+[%- endif %]
     Ok((headers, Json(body)).into_response())
 }
 
@@ -99,7 +137,9 @@ pub async fn delete(
     }
     audit::record(&mut tx, &visit, Event::success("account_deleted").of(Some(&user.id))).await?;
     tx.commit().await?;
+[%- if module.password %]
     sign_in::notify(&visit, &user.email, DELETED).await;
+[%- endif %]
     visit.session().flush().await?;
     Ok(sign_in::forgotten())
 }

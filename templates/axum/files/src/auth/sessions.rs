@@ -11,6 +11,9 @@ use serde_json::json;
 
 use super::{
     audit::{self, Event},
+[%- if module.tokens %]
+    bearer,
+[%- endif %]
     db::{Connection, now},
     problem::Problem,
     user::{FreshUser, User},
@@ -80,6 +83,10 @@ pub async fn revoke(
         .bind(&user.id)
         .execute(&mut *tx)
         .await?;
+[%- if module.tokens %]
+    // Programs are none of this, but for those that were signed in from that session.
+    bearer::carry_over(&mut tx, &user.id).await?;
+[%- endif %]
     let ended = sqlx::query("DELETE FROM auth_sessions WHERE user_id = $1 AND handle = $2")
         .bind(&user.id)
         .bind(&id)
@@ -118,7 +125,7 @@ pub async fn revoke_others(
 
 /// What most clients claim to be, by the first mark that fits: later marks stand in the texts of
 /// earlier ones as well.
-fn device(agent: &str) -> String {
+[% if module.tokens %]pub [% endif %]fn device(agent: &str) -> String {
     const CLIENTS: [(&str, &str); 7] = [
         ("Edg", "Edge"),
         ("OPR/", "Opera"),

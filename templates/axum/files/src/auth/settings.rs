@@ -18,12 +18,14 @@ use [= import.base64 =]::{
     engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD},
 };
 use [= import.ipnet =]::IpNet;
+[%- if module.password %]
 use [= import.lettre =]::message::Mailbox;
+[%- endif %]
 [%- if db == "postgres" %]
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 [%- endif %]
 
-use super::{cookies::Cookies, [% if ui == 'pages' %]pages, [% endif %]passwords::Cost, tokens};
+use super::{[% if module.tokens %]bearer, [% endif %]cookies::Cookies, [% if ui == 'pages' %]local_path::is_local_path, [% endif %][% if module.oidc %]oidc, [% endif %][% if ui == 'pages' %]pages, [% endif %][% if module.password %]passwords::Cost, [% endif %]tokens};
 
 /// Everything the module can be told.
 pub struct Settings {
@@ -32,45 +34,74 @@ pub struct Settings {
     pub(super) base_url: String,
     pub(super) app_name: String,
     pub(super) database_url: String,
+[%- if module.password %]
     pub(super) outbox: Outbox,
     pub(super) mail_from: Mailbox,
+[%- endif %]
     pub(super) trusted_proxies: Vec<IpNet>,
     pub(super) cookies: Cookies,
 [%- if ui == 'pages' %]
     /// Where somebody goes after signing in.
     pub(super) home_path: String,
 [%- endif %]
+[%- if module.tokens %]
+    pub(super) token_keys: bearer::Keys,
+    /// What access tokens name as their audience.
+    pub(super) token_audience: String,
+    pub(super) token_scopes: bearer::Scopes,
+[%- endif %]
     pub(super) policy: Policy,
+[%- if module.password %]
     pub(super) cost: Cost,
+[%- endif %]
+[%- if module.oidc %]
+    pub(super) oidc: oidc::Settings,
+[%- endif %]
 }
 
+[% if module.password -%]
 /// Where mail goes.
 pub(super) enum Outbox {
     Smtp(String),
     Files(PathBuf),
 }
 
+[% endif -%]
 /// Lifetimes in seconds, and limits.
 #[derive(Clone, Debug)]
 pub(super) struct Policy {
     pub session_idle: i64,
     pub session_absolute: i64,
     pub sessions: i64,
+[%- if module.password %]
     pub password_min: i64,
+[%- endif %]
     pub reauth: i64,
+[%- if module.password %]
     pub verify_token: i64,
     pub reset_token: i64,
     pub email_token: i64,
     pub login_failures: i64,
     pub login_backoff: i64,
     pub login_cap: i64,
+[%- endif %]
     pub login_source: i64,
+[%- if module.password %]
     pub login_source_failures: i64,
     pub register_source: i64,
+[%- endif %]
     pub token_source: i64,
+[%- if module.password %]
     pub mail_source: i64,
     pub mail_address: i64,
     pub resend_every: i64,
+[%- endif %]
+[%- if module.tokens %]
+    pub access_token: i64,
+    pub refresh_idle: i64,
+    pub refresh_absolute: i64,
+    pub refresh_source: i64,
+[%- endif %]
 }
 
 /// The key from which the module's own keys are derived. It has no `Debug` on purpose.
@@ -87,8 +118,10 @@ struct Mode {
     development: bool,
     base_url: Option<String>,
     database_url: Option<&'static str>,
+[%- if module.password %]
     mail_from: Option<&'static str>,
     mail_folder: Option<&'static str>,
+[%- endif %]
 }
 
 /// Why the module does not start.
@@ -104,8 +137,10 @@ pub enum StartError {
     Database(sqlx::Error),
     /// A file or socket failed.
     Io(io::Error),
+[%- if module.password %]
     /// The password hash does not work here.
     Hashing,
+[%- endif %]
     /// The operator's command failed.
     Operator(String),
 }
@@ -124,7 +159,9 @@ impl fmt::Display for StartError {
                  [%- endif %]
             ),
             Self::Io(error) => write!(f, "{error}"),
+[%- if module.password %]
             Self::Hashing => f.write_str("argon2id does not work on this machine"),
+[%- endif %]
             Self::Operator(message) => f.write_str(message),
         }
     }
@@ -145,10 +182,14 @@ impl From<io::Error> for StartError {
 }
 
 const SECRET_FIX: &str = "Make one: echo \"AUTH_SECRET=$(openssl rand -base64 32)\"";
+[% if module.tokens -%]
+const TOKEN_KEY_FIX: &str = "Make one: run this program with `auth token-key`, or
+  echo \"AUTH_TOKEN_KEY=$(openssl genpkey -algorithm ed25519 -outform DER | base64 -w0)\"";
+[% endif -%]
 const BASE_URL_FIX: &str =
     "Set it to what browsers show, without a path: AUTH_BASE_URL=https://app.example.com";
 
-type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
+[% if module.oidc %]pub(super) [% endif %]type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 impl Settings {
     /// Reads the process environment; in development also `.env`, which it creates if need be.
@@ -165,7 +206,7 @@ impl Settings {
             listener,
         )?;
         eprintln!(
-            "auth: DEVELOPMENT on {}: cookies without Secure, mail in .auth-dev/mail",
+            "auth: DEVELOPMENT on {}: cookies without Secure[% if module.password %], mail in .auth-dev/mail[% endif %]",
             settings.base_url
         );
         Ok(settings)
@@ -188,17 +229,40 @@ impl Settings {
             base_url: origin(&base_url, mode.development)?,
             app_name: var("AUTH_APP_NAME").unwrap_or_else(|| env!("CARGO_PKG_NAME").to_owned()),
             database_url: database_url(var, mode.database_url)?,
+[%- if module.password %]
             outbox: outbox(var, mode.mail_folder)?,
             mail_from: mail_from(var, mode.mail_from)?,
+[%- endif %]
             trusted_proxies: trusted_proxies(var)?,
             cookies: Cookies::new(mode.development),
 [%- if ui == 'pages' %]
             home_path: home_path(var)?,
 [%- endif %]
+[%- if module.tokens %]
+            token_keys: token_keys(var)?,
+            token_audience: token_audience(var, &base_url),
+            token_scopes: token_scopes(var)?,
+[%- endif %]
             policy: Policy::read(var)?,
+[%- if module.password %]
             cost: Cost::STANDARD,
+[%- endif %]
+[%- if module.oidc %]
+            oidc: oidc::Settings::read(var, mode.development)?,
+[%- endif %]
         })
     }
+[%- if module.oidc %]
+
+    /// Where somebody goes after signing in at a provider, unless they were on their way elsewhere.
+    pub(super) fn home_path(&self) -> &str {
+[%- if ui == 'pages' %]
+        &self.home_path
+[%- else %]
+        "/"
+[%- endif %]
+    }
+[%- endif %]
 }
 
 impl Policy {
@@ -211,34 +275,57 @@ impl Policy {
             session_idle: number("AUTH_SESSION_IDLE_SECONDS", 900, 1..=900)?,
             session_absolute: number("AUTH_SESSION_ABSOLUTE_SECONDS", 43_200, 1..=43_200)?,
             sessions: number("AUTH_SESSIONS_LIMIT", 5, 1..=5)?,
+[%- if module.password %]
             password_min: number("AUTH_PASSWORD_MIN_LIMIT", 15, 15..=64)?,
+[%- endif %]
             reauth: number("AUTH_REAUTH_SECONDS", 300, 1..=300)?,
 [%- elif profile == "consumer" %]
             session_idle: number("AUTH_SESSION_IDLE_SECONDS", 604_800, 1..=2_592_000)?,
             session_absolute: number("AUTH_SESSION_ABSOLUTE_SECONDS", 2_592_000, 1..=2_592_000)?,
             sessions: number("AUTH_SESSIONS_LIMIT", 20, 1..=100)?,
+[%- if module.password %]
             password_min: number("AUTH_PASSWORD_MIN_LIMIT", 12, 12..=64)?,
+[%- endif %]
             reauth: number("AUTH_REAUTH_SECONDS", 600, 1..=1_800)?,
 [%- else %]
             session_idle: number("AUTH_SESSION_IDLE_SECONDS", 3_600, 1..=2_592_000)?,
             session_absolute: number("AUTH_SESSION_ABSOLUTE_SECONDS", 86_400, 1..=2_592_000)?,
             sessions: number("AUTH_SESSIONS_LIMIT", 20, 1..=100)?,
+[%- if module.password %]
             password_min: number("AUTH_PASSWORD_MIN_LIMIT", 15, 15..=64)?,
+[%- endif %]
             reauth: number("AUTH_REAUTH_SECONDS", 600, 1..=1_800)?,
 [%- endif %]
+[%- if module.password %]
             verify_token: number("AUTH_VERIFY_TOKEN_SECONDS", 86_400, 1..=86_400)?,
             reset_token: number("AUTH_RESET_TOKEN_SECONDS", 1_800, 1..=86_400)?,
             email_token: number("AUTH_EMAIL_TOKEN_SECONDS", 3_600, 1..=86_400)?,
             login_failures: number("AUTH_LOGIN_FAILURE_LIMIT", 5, 1..=10)?,
             login_backoff: number("AUTH_LOGIN_BACKOFF_SECONDS", 30, 1..=3_600)?,
             login_cap: number("AUTH_LOGIN_CAP_LIMIT", 100, 1..=100)?,
+[%- endif %]
             login_source: number("AUTH_LOGIN_SOURCE_LIMIT", 30, 1..=300)?,
+[%- if module.password %]
             login_source_failures: number("AUTH_LOGIN_SOURCE_FAILURE_LIMIT", 10, 1..=100)?,
             register_source: number("AUTH_REGISTER_SOURCE_LIMIT", 20, 1..=200)?,
+[%- endif %]
             token_source: number("AUTH_TOKEN_SOURCE_LIMIT", 20, 1..=200)?,
+[%- if module.password %]
             mail_source: number("AUTH_MAIL_SOURCE_LIMIT", 20, 1..=200)?,
             mail_address: number("AUTH_MAIL_ADDRESS_LIMIT", 5, 1..=20)?,
             resend_every: number("AUTH_RESEND_SECONDS", 180, 1..=86_400)?,
+[%- endif %]
+[%- if module.tokens %]
+            access_token: number("AUTH_TOKEN_ACCESS_SECONDS", 600, 1..=900)?,
+[%- if profile == "strict" %]
+            refresh_idle: number("AUTH_TOKEN_REFRESH_IDLE_SECONDS", 86_400, 1..=86_400)?,
+            refresh_absolute: number("AUTH_TOKEN_REFRESH_ABSOLUTE_SECONDS", 86_400, 1..=86_400)?,
+[%- else %]
+            refresh_idle: number("AUTH_TOKEN_REFRESH_IDLE_SECONDS", 604_800, 1..=2_592_000)?,
+            refresh_absolute: number("AUTH_TOKEN_REFRESH_ABSOLUTE_SECONDS", 2_592_000, 1..=2_592_000)?,
+[%- endif %]
+            refresh_source: number("AUTH_TOKEN_REFRESH_SOURCE_LIMIT", 60, 1..=600)?,
+[%- endif %]
         })
     }
 }
@@ -250,8 +337,10 @@ impl Mode {
                 development,
                 base_url: None,
                 database_url: None,
+[%- if module.password %]
                 mail_from: None,
                 mail_folder: None,
+[%- endif %]
             });
         }
         if !listener.ip().to_canonical().is_loopback() {
@@ -265,18 +354,20 @@ impl Mode {
             development,
             base_url: Some(format!("http://localhost:{}", listener.port())),
             database_url: [% if db == "postgres" %]None[% else %]Some("sqlite://.auth-dev/auth.db")[% endif %],
+[%- if module.password %]
             mail_from: Some("Development <no-reply@localhost.localdomain>"),
             mail_folder: Some(".auth-dev/mail"),
+[%- endif %]
         })
     }
 }
 
-fn wrong(name: &'static str, why: impl Into<String>, fix: &'static str) -> StartError {
+[% if module.oidc %]pub(super) [% endif %]fn wrong(name: &'static str, why: impl Into<String>, fix: &'static str) -> StartError {
     let why = why.into();
     StartError::Setting { name, why, fix }
 }
 
-fn required(
+[% if module.oidc %]pub(super) [% endif %]fn required(
     var: Lookup<'_>,
     name: &'static str,
     default: Option<&str>,
@@ -299,7 +390,7 @@ fn is_development(var: Lookup<'_>) -> Result<bool, StartError> {
     }
 }
 
-fn number(
+[% if module.oidc %]pub(super) [% endif %]fn number(
     var: Lookup<'_>,
     name: &'static str,
     default: i64,
@@ -345,6 +436,32 @@ fn looks_random(bytes: &[u8]) -> bool {
     values.len() >= 18 && steps.len() >= 18 && !is_text
 }
 
+[% if module.tokens -%]
+/// The key that signs access tokens, and those whose tokens still count (ASVS 11.2.2).
+fn token_keys(var: Lookup<'_>) -> Result<bearer::Keys, StartError> {
+    const OLD: &str = "AUTH_TOKEN_OLD_KEYS";
+    const OLD_FIX: &str = "List keys that were AUTH_TOKEN_KEY, or their public parts, with commas between.";
+    let text = required(var, "AUTH_TOKEN_KEY", None, TOKEN_KEY_FIX)?;
+    let keys = bearer::Keys::new(&text, looks_random);
+    let mut keys = keys.map_err(|why| wrong("AUTH_TOKEN_KEY", why, TOKEN_KEY_FIX))?;
+    for text in var(OLD).unwrap_or_default().split(',').filter(|text| !text.trim().is_empty()) {
+        keys.accept(text).map_err(|why| wrong(OLD, format!("holds one that {why}"), OLD_FIX))?;
+    }
+    Ok(keys)
+}
+
+fn token_audience(var: Lookup<'_>, base_url: &str) -> String {
+    let default = || base_url.strip_suffix('/').unwrap_or(base_url).to_owned();
+    var("AUTH_TOKEN_AUDIENCE").unwrap_or_else(default)
+}
+
+fn token_scopes(var: Lookup<'_>) -> Result<bearer::Scopes, StartError> {
+    const FIX: &str = "List names with spaces between: AUTH_TOKEN_SCOPES=\"read write\"";
+    let text = var("AUTH_TOKEN_SCOPES").unwrap_or_else(|| "read write".to_owned());
+    bearer::Scopes::new(&text).ok_or_else(|| wrong("AUTH_TOKEN_SCOPES", "holds something else", FIX))
+}
+
+[% endif -%]
 fn decode_secret(text: &str) -> Option<Vec<u8>> {
     if text.len().is_multiple_of(2) && text.bytes().all(|b| b.is_ascii_hexdigit()) {
         return (0..text.len())
@@ -382,7 +499,7 @@ fn origin(text: &str, development: bool) -> Result<String, StartError> {
     }
 }
 
-fn is_loopback(host: &str) -> bool {
+[% if module.oidc %]pub(super) [% endif %]fn is_loopback(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
@@ -436,6 +553,7 @@ fn private_folder(path: &Path) -> io::Result<()> {
     folder.recursive(true).create(path)
 }
 
+[% if module.password -%]
 /// TLS, or a relay on this machine (ASVS 12.3.1).
 fn outbox(var: Lookup<'_>, folder: Option<&str>) -> Result<Outbox, StartError> {
     const FIX: &str = "Set it to smtps://USER:PASSWORD@HOST or smtp://USER:PASSWORD@HOST?tls=required";
@@ -464,10 +582,11 @@ fn mail_from(var: Lookup<'_>, default: Option<&str>) -> Result<Mailbox, StartErr
         .map_err(|_| wrong("AUTH_MAIL_FROM", "is not a mail address", FIX))
 }
 
+[% endif -%]
 [% if ui == 'pages' -%]
 fn home_path(var: Lookup<'_>) -> Result<String, StartError> {
     let path = var("AUTH_HOME_PATH").unwrap_or_else(|| pages::HOME.to_owned());
-    if pages::is_local_path(&path) {
+    if is_local_path(&path) {
         Ok(path)
     } else {
         let why = "is not the path of a page here";
@@ -496,7 +615,7 @@ fn trusted_proxies(var: Lookup<'_>) -> Result<Vec<IpNet>, StartError> {
         .collect()
 }
 
-/// Reads `.env`, after adding a fresh `AUTH_SECRET` if neither it nor the environment has one.
+/// Reads `.env`, after adding a fresh `AUTH_SECRET`[% if module.tokens %] and `AUTH_TOKEN_KEY`[% endif %] if neither it nor the environment has one.
 pub(super) fn development_file(
     path: &Path,
     real: Lookup<'_>,
@@ -514,6 +633,14 @@ pub(super) fn development_file(
         append_privately(path, &format!("AUTH_SECRET={secret}\n"))?;
         values.insert("AUTH_SECRET".to_owned(), secret);
     }
+[%- if module.tokens %]
+    let has_key = has_secret(values.get("AUTH_TOKEN_KEY")) || has_secret(real("AUTH_TOKEN_KEY").as_ref());
+    if !has_key {
+        let key = bearer::fresh_key();
+        append_privately(path, &format!("AUTH_TOKEN_KEY={key}\n"))?;
+        values.insert("AUTH_TOKEN_KEY".to_owned(), key);
+    }
+[%- endif %]
     Ok(values)
 }
 

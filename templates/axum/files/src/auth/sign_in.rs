@@ -5,7 +5,9 @@ use axum::{
     http::{HeaderName, StatusCode},
     response::{IntoResponse, Response},
 };
+[%- if module.password %]
 use serde::Deserialize;
+[%- endif %]
 use serde_json::json;
 [%- if profile == "consumer" %]
 use time::OffsetDateTime;
@@ -13,45 +15,68 @@ use [= import.tower_sessions =]::Expiry;
 [%- endif %]
 
 use super::{
+[%- if module.password %]
     accounts::Account,
+[%- endif %]
     audit::{self, Event},
     db::now,
+[%- if module.password %]
     email,
     input::Input,
     mail::Letter,
     passwords::Password,
+[%- endif %]
     problem::Problem,
     store::{self, Grant},
+[%- if module.password %]
     throttle::{self, Verdict},
+[%- endif %]
     user::User,
     visit::Visit,
 };
 
+[% if module.oidc -%]
+[% if module.password -%]
+/// How somebody was authenticated, as `amr` (RFC 8176): by a password.
+pub const PASSWORD: &str = "pwd";
+/// By a provider. That has no name in the standard.
+[%- else -%]
+/// How somebody was authenticated, as `amr`: by a provider, which has no name in RFC 8176.
+[%- endif %]
+const PROVIDER: &str = "fed";
+
+[% endif -%]
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
+[% if module.password -%]
 /// A login after so many failures is worth a mail to the owner.
 const SUSPICIOUS_FAILURES: i64 = 5;
 
 #[derive(Deserialize)]
 pub struct Login {
-    email: String,
-    password: String,
+    pub email: String,
+    pub password: String,
 }
 
 pub async fn login(
     Extension(visit): Extension<Visit>,
     Input(form): Input<Login>,
 ) -> Result<Response, Problem> {
-    let auth = visit.auth();
-    throttle::per_source(&visit, "login", auth.settings().policy.login_source).await?;
-    let email = email::canonical(&form.email)?;
-    let account = prove(&visit, &email, &Password::new(&form.password)?).await?;
-    if account.verified_at.is_none() {
-        audit::refusal(&visit, "login_refused", "email_unverified").await;
-        return Err(Problem::email_unverified());
-    }
+    let account = admit(&visit, &form).await?;
     begin(&visit, &account.id, account.epoch, now()).await?;
     Ok(profile(&account.id, &account.email, now()))
+}
+
+/// Whose address and password these are, if they may sign in.
+pub async fn admit(visit: &Visit, form: &Login) -> Result<Account, Problem> {
+    throttle::per_source(visit, "login", visit.auth().settings().policy.login_source).await?;
+    let email = email::canonical(&form.email)?;
+    let account = prove(visit, &email, &Password::new(&form.password)?).await?;
+    if account.verified_at.is_none() {
+        audit::refusal(visit, "login_refused", "email_unverified").await;
+        return Err(Problem::email_unverified());
+    }
+    Ok(account)
 }
 
 /// Checks a password and nothing else: the one place where a guess is evaluated, with every
@@ -63,6 +88,10 @@ pub async fn prove(visit: &Visit, email: &str, password: &Password) -> Result<Ac
     let account = Account::by_email(&mut db, email).await?;
     drop(db);
     let stored = account.as_ref().map(|account| account.password_hash.as_str());
+[%- if module.oidc %]
+    // No password fits where there is none; that takes as long as where there is no account.
+    let stored = stored.filter(|hash| !hash.is_empty());
+[%- endif %]
     let matches = auth.hasher().verify(password, stored).await?;
     let cap = auth.settings().policy.login_cap;
     let usable = |account: &Account| account.disabled_at.is_none() && account.failed_logins < cap;
@@ -191,12 +220,29 @@ async fn try_notify(visit: &Visit, email: &str, what: &'static str) -> Result<()
     Ok(())
 }
 
+[% endif -%]
+[% if module.password -%]
 /// Starts a session under a new identifier and ends the one the request came with (ASVS 7.2.4).
 pub async fn begin(visit: &Visit, id: &str, epoch: i64, auth_time: i64) -> Result<(), Problem> {
     let lifetime = visit.auth().settings().policy.session_absolute;
+[%- if module.oidc %]
+    begin_as(visit, id, epoch, auth_time, now() + lifetime, PASSWORD).await
+[%- else %]
     begin_until(visit, id, epoch, auth_time, now() + lifetime).await
+[%- endif %]
 }
 
+[% endif -%]
+[% if module.oidc -%]
+/// Starts a session for somebody whom a provider vouches for, under a new identifier, and ends the one
+/// that the request came with (ASVS 7.2.4).
+pub async fn begin_federated(visit: &Visit, id: &str, epoch: i64) -> Result<(), Problem> {
+    let expires_at = now() + visit.auth().settings().policy.session_absolute;
+    begin_as(visit, id, epoch, now(), expires_at, PROVIDER).await
+}
+
+[% endif -%]
+[% if module.password -%]
 /// The same with a given end, for a session that continues another.
 [%- if profile == "consumer" %]
 ///
@@ -209,6 +255,27 @@ pub async fn begin_until(
     auth_time: i64,
     expires_at: i64,
 ) -> Result<(), Problem> {
+[%- if module.oidc %]
+    let begun = User::from_session(visit.session()).await?;
+    let amr = begun.map_or_else(|| PASSWORD.to_owned(), |user| user.amr);
+    begin_as(visit, id, epoch, auth_time, expires_at, &amr).await
+}
+
+/// The same with how the user was authenticated.
+[%- endif %]
+[%- else -%]
+/// Starts a session, with how the user was authenticated.
+[%- endif %]
+[%- if module.oidc %]
+pub async fn begin_as(
+    visit: &Visit,
+    id: &str,
+    epoch: i64,
+    auth_time: i64,
+    expires_at: i64,
+    amr: &str,
+) -> Result<(), Problem> {
+[%- endif %]
     let session = visit.session();
     session.cycle_id().await?;
     session.clear().await;
@@ -221,6 +288,9 @@ pub async fn begin_until(
         epoch,
         auth_time,
         expires_at,
+[%- if module.oidc %]
+        amr: amr.to_owned(),
+[%- endif %]
         ip: visit.ip().to_string(),
         agent: visit.agent().to_owned(),
     };
@@ -237,6 +307,7 @@ pub async fn begin_until(
     Ok(())
 }
 
+[% if module.password -%]
 #[derive(Deserialize)]
 pub struct Reauth {
     password: String,
@@ -261,6 +332,7 @@ pub async fn reauth(
     Ok(profile(&account.id, &account.email, now()))
 }
 
+[% endif -%]
 /// Ends the session on the server and makes the browser forget (ASVS 7.4.1, 14.3.1).
 pub async fn logout(Extension(visit): Extension<Visit>) -> Result<Response, Problem> {
     let user = User::from_session(visit.session()).await?;
@@ -282,15 +354,29 @@ pub fn forgotten() -> Response {
 }
 
 pub async fn me(user: User) -> Response {
+[%- if module.oidc %]
+    described(&user.id, &user.email, &user.amr, user.auth_time)
+[%- else %]
     profile(&user.id, &user.email, user.auth_time)
+[%- endif %]
 }
 
+[% if module.password -%]
 fn profile(id: &str, email: &str, auth_time: i64) -> Response {
+[%- if module.oidc %]
+    described(id, email, PASSWORD, auth_time)
+}
+
+fn described(id: &str, email: &str, amr: &str, auth_time: i64) -> Response {
+[%- endif %]
+[%- else -%]
+fn described(id: &str, email: &str, amr: &str, auth_time: i64) -> Response {
+[%- endif %]
     Json(json!({
         "id": id,
         "email": email,
         "email_verified": true,
-        "amr": ["pwd"],
+        "amr": [[% if module.oidc %]amr[% else %]"pwd"[% endif %]],
         "auth_time": auth_time,
     }))
     .into_response()

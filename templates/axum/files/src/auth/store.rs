@@ -41,6 +41,9 @@ pub struct Grant {
     pub epoch: i64,
     pub auth_time: i64,
     pub expires_at: i64,
+[%- if module.oidc %]
+    pub amr: String,
+[%- endif %]
     pub ip: String,
     pub agent: String,
 }
@@ -68,8 +71,8 @@ impl Store {
         for _ in 0..2 {
             let inserted = sqlx::query(
                 "INSERT INTO auth_sessions (id_hash, handle, user_id, created_at, authenticated_at,
-                                            last_seen_at, expires_at, ip, user_agent)
-                 VALUES ($1, $2, $3, $4, $5, $4, $6, $7, $8) ON CONFLICT (id_hash) DO NOTHING",
+                                            last_seen_at, expires_at, ip, user_agent[% if module.oidc %], amr[% endif %])
+                 VALUES ($1, $2, $3, $4, $5, $4, $6, $7, $8[% if module.oidc %], $9[% endif %]) ON CONFLICT (id_hash) DO NOTHING",
             )
             .bind(hash(&record.id))
             .bind(tokens::random::<12>())
@@ -79,6 +82,9 @@ impl Store {
             .bind(grant.expires_at)
             .bind(&grant.ip)
             .bind(&grant.agent)
+[%- if module.oidc %]
+            .bind(&grant.amr)
+[%- endif %]
             .execute(&mut *tx)
             .await?;
             if inserted.rows_affected() == 1 {
@@ -109,8 +115,13 @@ impl Store {
     }
 
     async fn find(&self, id: &Id) -> sqlx::Result<Option<(User, i64)>> {
+[%- if module.oidc %]
+        type Row = (String, String, String, String, i64, i64, i64, i64);
+        let row: Option<Row> = sqlx::query_as(
+[%- else %]
         let row: Option<(String, String, String, i64, i64, i64, i64)> = sqlx::query_as(
-            "SELECT u.id, u.email, s.handle, s.authenticated_at, u.epoch, s.expires_at,
+[%- endif %]
+            "SELECT u.id, u.email, s.handle, [% if module.oidc %]s.amr, [% endif %]s.authenticated_at, u.epoch, s.expires_at,
                     s.last_seen_at
              FROM auth_sessions s JOIN auth_users u ON u.id = s.user_id
              WHERE s.id_hash = $1 AND s.expires_at > $2 AND s.last_seen_at > $3
@@ -122,8 +133,8 @@ impl Store {
         .fetch_optional(self.db.pool())
         .await?;
         Ok(
-            row.map(|(id, email, session, auth_time, epoch, expires_at, last_seen)| {
-                let user = User { id, email, auth_time, session, epoch, expires_at };
+            row.map(|(id, email, session, [% if module.oidc %]amr, [% endif %]auth_time, epoch, expires_at, last_seen)| {
+                let user = User { id, email, auth_time, session, [% if module.oidc %]amr, [% endif %]epoch, expires_at };
                 (user, last_seen)
             }),
         )

@@ -13,10 +13,11 @@ use super::{
     audit,
     db::{Connection, now},
     problem::Problem,
-    settings::{Policy, Secret},
+    settings::[% if module.password %]{Policy, Secret}[% else %]Secret[% endif %],
     visit::Visit,
 };
 
+[% if module.password -%]
 /// A back-off level is forgotten after a day without attempts; the cap on the account is not.
 const FORGET_SECONDS: i64 = 86_400;
 /// Failures that stay below the limit are forgotten five minutes after the first.
@@ -24,6 +25,7 @@ const FAILURE_WINDOW_SECONDS: i64 = 300;
 /// The longest wait (NIST SP 800-63B-4 3.2.2).
 const MAX_BACKOFF_SECONDS: i64 = 3_600;
 
+[% endif -%]
 pub type Key = Vec<u8>;
 
 /// What a counter found.
@@ -116,6 +118,7 @@ pub async fn hit(
     })
 }
 
+[% if module.password -%]
 /// Takes back one event: it turned out not to be what is counted.
 pub async fn refund(db: &mut Connection, key: &[u8]) -> Result<(), sqlx::Error> {
     sqlx::query("UPDATE auth_throttles SET count = count - 1 WHERE key = $1 AND count > 0")
@@ -186,6 +189,7 @@ pub async fn clear(db: &mut Connection, key: &[u8]) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
+[% endif -%]
 /// Limits how often one source may do something in a minute.
 pub async fn per_source(visit: &Visit, what: &'static str, limit: i64) -> Result<(), Problem> {
     let auth = visit.auth();
@@ -197,6 +201,7 @@ pub async fn per_source(visit: &Visit, what: &'static str, limit: i64) -> Result
     verdict.check()
 }
 
+[% if module.password -%]
 /// Whether an address may get another mail that anybody can cause. If not, the answer is the same.
 pub async fn may_mail(
     db: &mut Connection,
@@ -208,6 +213,7 @@ pub async fn may_mail(
     Ok(hit(db, &key, auth.settings().policy.mail_address, 60).await?.is_allowed())
 }
 
+[% endif -%]
 /// Puts the first refusal of a window into the audit trail (ASVS 16.3.3).
 pub async fn report(visit: &Visit, what: &'static str, verdict: &Verdict) {
     if let Verdict::Refused { first: true, .. } = verdict {

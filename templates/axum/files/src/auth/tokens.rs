@@ -1,11 +1,16 @@
+[% if module.password -%]
 //! Single-use tokens that are sent by mail, and the random values behind them.
 //!
 //! A token is 32 bytes of the operating system's randomness. The database keeps its SHA-256 with
 //! purpose, owner, address and expiry: a copy of the database opens nothing (ASVS 6.5.2, 11.5.1).
+[%- else -%]
+//! Random values, and their hashes: a copy of the database opens nothing (ASVS 11.5.1).
+[%- endif %]
 
 use [= import.base64 =]::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use [= import.sha2 =]::{Digest, Sha256};
 
+[% if module.password -%]
 use super::db::{Connection, now};
 
 #[derive(Clone, Copy)]
@@ -46,6 +51,7 @@ pub struct Order<'a> {
     pub seconds: i64,
 }
 
+[% endif -%]
 /// `N` bytes from the operating system, base64url.
 pub fn random<const N: usize>() -> String {
     let mut bytes = [0; N];
@@ -56,6 +62,7 @@ pub fn random<const N: usize>() -> String {
 pub fn hash(value: &str) -> Vec<u8> {
     Sha256::digest(value.as_bytes()).to_vec()
 }
+[%- if module.password %]
 
 /// Makes a token, in the place of an older one for the same purpose. Returns what goes into the mail.
 pub async fn issue(db: &mut Connection, order: Order<'_>) -> Result<String, sqlx::Error> {
@@ -130,3 +137,4 @@ pub async fn void_all(db: &mut Connection, user_id: &str) -> Result<(), sqlx::Er
         .await?;
     Ok(())
 }
+[%- endif %]

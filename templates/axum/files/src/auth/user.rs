@@ -16,10 +16,14 @@ pub struct User {
     pub id: String,
     /// The confirmed address, in canonical form.
     pub email: String,
-    /// When the password was last entered in this session, in Unix seconds.
+    /// When the [% if module.password %]password was last entered in this session[% else %]user last signed in[% endif %], in Unix seconds.
     pub auth_time: i64,
     /// The session's name in lists; opens nothing.
     pub(super) session: String,
+[%- if module.oidc %]
+    /// `pwd`, or `fed` for a provider.
+    pub(super) amr: String,
+[%- endif %]
     pub(super) epoch: i64,
     pub(super) expires_at: i64,
 }
@@ -30,7 +34,7 @@ impl User {
     }
 }
 
-/// A signed-in user who entered the password lately (`AUTH_REAUTH_SECONDS`): for what a session that
+/// A signed-in user who [% if module.password %]entered the password[% else %]signed in[% endif %] lately (`AUTH_REAUTH_SECONDS`): for what a session that
 /// was left open must not be enough for. Everybody else gets 403 `reauth_required` (ASVS 7.5.1).
 #[derive(Clone, Debug)]
 pub struct FreshUser(pub User);

@@ -32,7 +32,12 @@ struct Inner {
     ip: IpAddr,
     agent: Option<HeaderValue>,
     carries_session: bool,
+[%- if module.password %]
     browser: Option<String>,
+[%- endif %]
+[%- if module.oidc %]
+    transaction: Option<String>,
+[%- endif %]
     request_id: OnceLock<String>,
     private: AtomicBool,
 }
@@ -58,13 +63,23 @@ impl Visit {
         let ConnectInfo(peer) = peer_of(request.extensions())?;
         let headers = request.headers();
         let settings = auth.settings();
+[%- if module.password %]
         let browser = cookies::value(headers, settings.cookies.browser).map(str::to_owned);
+[%- endif %]
+[%- if module.oidc %]
+        let transaction = cookies::value(headers, settings.cookies.transaction).map(str::to_owned);
+[%- endif %]
         Some(Self(Arc::new(Inner {
             session: request.extensions().get::<Session>()?.clone(),
             ip: client_ip(peer.ip(), headers, &settings.trusted_proxies),
             agent: headers.get(header::USER_AGENT).cloned(),
             carries_session: cookies::value(headers, settings.cookies.session).is_some(),
+[%- if module.password %]
             browser,
+[%- endif %]
+[%- if module.oidc %]
+            transaction,
+[%- endif %]
             request_id: OnceLock::new(),
             private: AtomicBool::new(false),
             auth,
@@ -90,11 +105,20 @@ impl Visit {
         self.0.ip
     }
 
+    [% if module.password -%]
     /// The value of the cookie that REGISTER set in this browser.
     pub fn browser(&self) -> Option<&str> {
         self.0.browser.as_deref()
     }
 
+    [% endif -%]
+    [% if module.oidc -%]
+    /// The value of the cookie of a sign-in at a provider that this browser began.
+    pub fn transaction(&self) -> Option<&str> {
+        self.0.transaction.as_deref()
+    }
+
+    [% endif -%]
     pub fn carries_session(&self) -> bool {
         self.0.carries_session
     }
@@ -108,6 +132,13 @@ impl Visit {
     pub fn request_id(&self) -> &str {
         self.0.request_id.get_or_init(tokens::random::<12>)
     }
+[%- if module.tokens %]
+
+    /// Keeps the answer out of caches: it is for one user.
+    pub fn keep_private(&self) {
+        self.0.private.store(true, Ordering::Relaxed);
+    }
+[%- endif %]
 
     /// The signed-in user, for a request that may act for them.
     pub async fn user(&self, method: &Method, headers: &HeaderMap) -> Result<User, Problem> {
@@ -120,7 +151,11 @@ impl Visit {
 
     pub async fn refuse_foreign(&self, method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
         let origin = &self.auth().settings().base_url;
+[%- if module.password %]
         let carries_cookie = self.0.carries_session || self.0.browser.is_some();
+[%- else %]
+        let carries_cookie = self.0.carries_session || self.0.transaction.is_some();
+[%- endif %]
 [%- if ui == 'pages' %]
         // A form is a browser's: it says where it comes from, cookie or not.
         let must_tell = carries_cookie || pages::is_form(headers);

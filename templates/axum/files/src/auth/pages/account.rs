@@ -13,7 +13,7 @@ use super::{
     next::{Said, see_after},
 };
 use crate::auth::{
-    FreshUser, User, accounts::Link, email_change, personal, problem::Problem, visit::Visit,
+    FreshUser, User, [% if module.password %]accounts::Link, email_change, [% endif %]personal, problem::Problem, visit::Visit,
 };
 
 pub async fn show(
@@ -22,8 +22,14 @@ pub async fn show(
     query: Result<Query<Said>, QueryRejection>,
 ) -> Response {
     let rows = [
+[%- if module.password %]
         ("E-mail address", user.email.as_str(), "/auth/email", "Change e-mail address"),
+[%- else %]
+        ("Ways to sign in", user.email.as_str(), "/auth/identities", "Connect or disconnect"),
+[%- endif %]
+[%- if module.password %]
         ("Password", "Used to sign in", "/auth/password", "Change password"),
+[%- endif %]
         ("Devices", "Where you are signed in", "/auth/sessions", "See devices"),
         ("Your data", "What is kept about this account", "/auth/data", "Download or delete"),
     ];
@@ -41,6 +47,7 @@ pub async fn show(
     Page::new(&visit, "Account").of(&user, "/auth/account").after(query).show(content)
 }
 
+[% if module.password -%]
 const EMAIL: &[Field] =
     &[Field { name: "email", label: "New e-mail address", kind: Kind::NewEmail }];
 
@@ -127,6 +134,7 @@ async fn confirm_page(
     Ok(page.show(content))
 }
 
+[% endif -%]
 /// Asks for a fresh password, so that the download does not have to.
 pub async fn show_data(Extension(visit): Extension<Visit>, FreshUser(user): FreshUser) -> Response {
     let content = html! {

@@ -131,13 +131,19 @@ impl Fault {
             Refused::Problem(problem) => {
                 let kinds = words::kinds_of(&problem);
                 let at = form.iter().find(|field| kinds.contains(&field.kind));
+[%- if module.password %]
                 let names_account = form.iter().any(|field| field.kind == Kind::Email);
+[%- endif %]
                 Self {
                     field: at.map(|field| field.name),
+[%- if module.password %]
                     text: match problem.code() {
                         "invalid_credentials" if !names_account => words::WRONG_PASSWORD.to_owned(),
                         _ => words::advice(&problem, settings),
                     },
+[%- else %]
+                    text: words::advice(&problem, settings),
+[%- endif %]
                     problem,
                 }
             }
@@ -220,10 +226,14 @@ impl<'a> Form<'a> {
         }
     }
 
-    fn field(&self, field: &Field, fault: Option<&Fault>, settings: &Settings) -> Markup {
+    fn field(&self, field: &Field, fault: Option<&Fault>, [% if not module.password %]_[% endif %]settings: &Settings) -> Markup {
         let (kind, autocomplete) = field.kind.of_input();
         let is_address = field.kind.is_address();
+[%- if module.password %]
         let hint = (field.kind == Kind::NewPassword).then(|| words::password_rules(settings));
+[%- else %]
+        let hint: Option<String> = None;
+[%- endif %]
         let described = [
             hint.as_ref().map(|_| format!("{}-hint", field.name)),
             fault.map(|_| format!("{}-error", field.name)),

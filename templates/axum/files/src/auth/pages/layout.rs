@@ -32,9 +32,14 @@ static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
 });
 
 /// Where the signed-in user can go.
-const PLACES: [(&str, &str); 4] = [
+const PLACES: [(&str, &str); [% if module.oidc and module.password %]5[% else %]4[% endif %]] = [
     ("/auth/account", "Account"),
+[%- if module.password %]
     ("/auth/password", "Password"),
+[%- endif %]
+[%- if module.oidc %]
+    ("/auth/identities", "Ways to sign in"),
+[%- endif %]
     ("/auth/sessions", "Devices"),
     ("/auth/data", "Your data"),
 ];

@@ -7,11 +7,18 @@ mod account;
 mod form;
 mod layout;
 mod next;
+[%- if module.password %]
 mod password;
+[%- endif %]
 mod present;
+[%- if module.oidc %]
+mod providers;
+[%- endif %]
 mod sessions;
 mod sign_in;
+[%- if module.password %]
 mod sign_up;
+[%- endif %]
 mod words;
 
 use std::collections::BTreeMap;
@@ -25,7 +32,6 @@ use axum::{
 };
 
 pub use form::is_form;
-pub use next::is_local_path;
 pub use present::present;
 
 /// Where somebody goes after signing in, unless they were on their way elsewhere.
@@ -33,22 +39,38 @@ pub const HOME: &str = "/auth/account";
 
 fn pages() -> BTreeMap<&'static str, MethodRouter> {
     BTreeMap::from([
+[%- if module.password %]
         ("/auth/register", get(sign_up::show_register).post(sign_up::register)),
         ("/auth/mailbox", get(sign_up::show_mailbox)),
         ("/auth/verify", get(sign_up::show_verify).post(sign_up::verify)),
         ("/auth/verify/resend", get(sign_up::show_resend).post(sign_up::resend)),
-        ("/auth/login", get(sign_in::show_login).post(sign_in::login)),
+[%- endif %]
+        ("/auth/login", get(sign_in::show_login)[% if module.password %].post(sign_in::login)[% endif %]),
         ("/auth/logout", post(sign_in::logout)),
-        ("/auth/reauth", get(sign_in::show_reauth).post(sign_in::reauth)),
+        ("/auth/reauth", get(sign_in::show_reauth)[% if module.password %].post(sign_in::reauth)[% endif %]),
+[%- if module.password %]
         ("/auth/password", get(password::show_change).post(password::change)),
         ("/auth/password/forgot", get(password::show_forgot).post(password::forgot)),
         ("/auth/password/reset", get(password::show_reset).post(password::reset)),
+[%- endif %]
         ("/auth/account", get(account::show)),
+[%- if module.password %]
         ("/auth/email", get(account::show_email).post(account::change_email)),
         ("/auth/email/confirm", get(account::show_confirm).post(account::confirm_email)),
+[%- endif %]
         ("/auth/sessions", get(sessions::show)),
         ("/auth/sessions/[% if dep.axum.version == "0.7" %]:id[% else %]{id}[% endif %]/revoke", post(sessions::revoke)),
         ("/auth/sessions/revoke-others", post(sessions::revoke_others)),
+[%- if module.tokens %]
+        ("/auth/devices/[% if dep.axum.version == "0.7" %]:id[% else %]{id}[% endif %]/revoke", post(sessions::revoke_device)),
+[%- endif %]
+[%- if module.oidc %]
+        ("/auth/identities", get(providers::show)),
+        ("/auth/oidc/[% if dep.axum.version == "0.7" %]:provider[% else %]{provider}[% endif %]/start", post(providers::start)),
+        ("/auth/oidc/[% if dep.axum.version == "0.7" %]:provider[% else %]{provider}[% endif %]/link", post(providers::link)),
+        ("/auth/oidc/[% if dep.axum.version == "0.7" %]:provider[% else %]{provider}[% endif %]/unlink", post(providers::unlink)),
+        ("/auth/oidc/[% if dep.axum.version == "0.7" %]:provider[% else %]{provider}[% endif %]/reauth", post(providers::reauth)),
+[%- endif %]
         ("/auth/data", get(account::show_data)),
         ("/auth/account/delete", get(account::show_delete).post(account::delete)),
     ])

@@ -7,28 +7,7 @@ use axum::{
 };
 use serde::Deserialize;
 
-/// Longer ones are forgotten; the user ends at home.
-const MAX_PATH: usize = 2_048;
-
-/// True for a path of this origin in every reading of it (ASVS 3.7.2). Browsers drop tabs and line
-/// ends, take `\` for `/` and resolve dots; servers behind proxies decode once more. So the path
-/// is plain: printable ASCII, no empty or dotted segment, nothing encoded that would make one.
-pub fn is_local_path(text: &str) -> bool {
-    let is_plain = text.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
-    let path = text.split(['?', '#']).next().unwrap_or_default();
-    let path = path.to_ascii_lowercase().replace("%2e", ".");
-    let encodes = ["%0", "%1", "%2f", "%5c", "%7f"].iter().any(|hidden| path.contains(hidden));
-    let Some(segments) = path.strip_prefix('/') else {
-        return false;
-    };
-    // The last segment may be empty: `/` and `/a/`.
-    let segments = segments.strip_suffix('/').unwrap_or(segments);
-    let is_step = |segment: &str| matches!(segment, "" | "." | "..");
-    text.len() <= MAX_PATH
-        && is_plain
-        && !encodes
-        && (path == "/" || !segments.split('/').any(is_step))
-}
+use crate::auth::local_path::is_local_path;
 
 /// What the address of a page may hold: a code for what was done, and where to go then.
 #[derive(Default, Deserialize)]
@@ -85,7 +64,10 @@ pub fn to_reauth(wanted: &Uri, is_safe: bool) -> Response {
     let page = match path {
         // Its answer is a file, after which the user would still see the form.
         "/auth/export" => "/auth/data",
-        _ if path.starts_with("/auth/sessions/") => "/auth/sessions",
+        _ if path.starts_with("/auth/sessions/")[% if module.tokens %] || path.starts_with("/auth/devices/")[% endif %] => "/auth/sessions",
+[%- if module.oidc %]
+        _ if path.starts_with("/auth/oidc/") => "/auth/identities",
+[%- endif %]
         _ if is_safe || path.starts_with("/auth/") => {
             wanted.path_and_query().map_or(path, |wanted| wanted.as_str())
         }

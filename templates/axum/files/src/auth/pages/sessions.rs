@@ -17,6 +17,12 @@ use super::{
 };
 use crate::auth::{
     FreshUser, User,
+[%- if module.tokens %]
+    bearer::{
+        Caller, FreshCaller,
+        devices::{self, Device},
+    },
+[%- endif %]
     problem::Problem,
     sessions::{self, Session},
     visit::Visit,
@@ -30,16 +36,27 @@ pub async fn show(
     let auth = visit.auth();
     let mut db = auth.db().pool().acquire().await?;
     let sessions = sessions::of(&mut db, &user, auth.settings().policy.session_idle).await?;
+[%- if module.tokens %]
+    let devices = devices::of(&mut db, &user.id).await?;
+[%- endif %]
     drop(db);
     let content = html! {
         p {
             "You are signed in on these devices. If you do not know one of them, sign it out and \
-             change your password."
+             [% if module.password %]change your password[% else %]look after your account at the provider[% endif %]."
         }
         ul.rows {
             @for session in &sessions { li { (row(session)) } }
         }
-        @if sessions.len() > 1 {
+[%- if module.tokens %]
+        @if !devices.is_empty() {
+            p { "These programs are signed in for you." }
+            ul.rows {
+                @for device in &devices { li { (program(device)) } }
+            }
+        }
+[%- endif %]
+        @if sessions.len() > 1[% if module.tokens %] || !devices.is_empty()[% endif %] {
             form.after method="post" action="/auth/sessions/revoke-others" {
                 button.quiet { "Sign out every other device" }
             }
@@ -69,6 +86,27 @@ fn row(session: &Session) -> Markup {
     }
 }
 
+[% if module.tokens -%]
+fn program(device: &Device) -> Markup {
+    html! {
+        div.what {
+            p { strong { (device.device) } }
+            p.soft {
+                "Signed in " (moment(device.created_at))
+                br;
+                "Last used " (moment(device.last_used_at))
+            }
+        }
+        form method="post" action={ "/auth/devices/" (device.id) "/revoke" } {
+            button.quiet {
+                "Sign out"
+                span.unseen { " " (device.device) ", signed in " (moment(device.created_at)) }
+            }
+        }
+    }
+}
+
+[% endif -%]
 /// Without scripts nobody knows the reader's time zone.
 fn moment(seconds: i64) -> Markup {
     let at = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
@@ -96,6 +134,23 @@ pub async fn revoke(
     }
 }
 
+[% if module.tokens -%]
+pub async fn revoke_device(
+    Extension(visit): Extension<Visit>,
+    FreshUser(user): FreshUser,
+    path: Result<Path<String>, PathRejection>,
+) -> Result<Response, Problem> {
+    let caller = FreshCaller(Caller::Session(user));
+    match devices::revoke(Extension(visit), caller, path).await {
+        Ok(answer) => Ok(see_after(&answer, "/auth/sessions?done=device-signed-out")),
+        Err(problem) if problem.code() == Problem::device_unknown().code() => {
+            Ok(see("/auth/sessions?done=device-unknown"))
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+[% endif -%]
 pub async fn revoke_others(
     Extension(visit): Extension<Visit>,
     user: FreshUser,

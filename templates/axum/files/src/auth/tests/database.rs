@@ -185,7 +185,11 @@ impl Dump {
         let rows: Vec<String> = sqlx::query_scalar(
             "SELECT u::text FROM auth_users u UNION ALL SELECT s::text FROM auth_sessions s
              UNION ALL SELECT t::text FROM auth_tokens t UNION ALL SELECT c::text FROM auth_throttles c
-             UNION ALL SELECT a::text FROM auth_audit a",
+             UNION ALL SELECT a::text FROM auth_audit a
+[%- if module.tokens %]
+             UNION ALL SELECT f::text FROM auth_token_families f
+             UNION ALL SELECT r::text FROM auth_refresh_tokens r
+[%- endif %]",
         )
         .fetch_all(app.auth.db().pool())
         .await

@@ -4,7 +4,7 @@ use super::*;
 
 /// Another instance beside the first.
 async fn second(app: &App) -> Router {
-    let (_, router) = instance(&app.variables, &app.folder, CHEAP).await;
+    let router = app.beside(&app.variables).await;
     router
 }
 

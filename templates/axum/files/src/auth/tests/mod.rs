@@ -2,22 +2,50 @@
 //! works and that the wrong thing does not.
 //!
 //! They run against the layered router with a database file of their own. Time passes by dating
-//! rows back. The one shortcut: password hashes are cheap, because an unoptimised argon2 takes half
-//! a second. `pwd_01`, `pwd_09` and `reg_03` use what the application uses.
+//! rows back.[% if module.password %] The one shortcut: password hashes are cheap, because an unoptimised argon2 takes half
+//! a second. `pwd_01`, `pwd_09` and `reg_03` use what the application uses.[% endif %]
 
+[% if module.tokens -%]
+mod access;
+[% endif -%]
+[% if module.password -%]
 mod accounts;
+[%- endif %]
+[%- if module.tokens %]
+mod bearer;
+[%- endif %]
+[%- if module.password %]
 mod boundary;
+[%- endif %]
+[%- if module.password or module.tokens %]
+[% endif -%]
 mod database;
+[%- if module.password %]
 mod instances;
+[%- endif %]
+[%- if module.password %]
 mod logins;
-[%- if ui == 'pages' %]
+[%- endif %]
+[%- if module.oidc %]
+mod oidc;
+[%- endif %]
+[%- if ui == 'pages' and module.password %]
 mod pages;
 [%- endif %]
+[%- if module.password %]
 mod passwords;
+[%- endif %]
+[%- if module.tokens %]
+mod refresh;
+[%- endif %]
+[%- if module.password %]
 mod self_service;
+[%- endif %]
 mod sessions;
 mod settings;
+[%- if module.password %]
 mod storage;
+[%- endif %]
 mod surface;
 
 use std::{
@@ -43,19 +71,28 @@ use [= import.tower_sessions =]::session::Id;
 use super::{
     Auth, User,
     db::Database,
+[%- if module.password %]
     passwords::{Cost, Password},
     settings::{Outbox, Settings, StartError},
+[%- else %]
+    settings::{Settings, StartError},
+[%- endif %]
     tokens,
 };
 
 const BASE: &str = "https://app.example.test";
 const SESSION: &str = "__Host-auth-session";
+[%- if module.password %]
 const BROWSER: &str = "__Host-auth-browser";
+[%- endif %]
 const ANN: &str = "ann@mail.test";
 const BOB: &str = "bob@mail.test";
+[%- if module.password %]
 const PASSWORD: &str = "seven Quiet herons cross";
 const OTHER: &str = "eleven loud badgers dig";
+[%- endif %]
 
+[% if module.password -%]
 const CHEAP: Cost = Cost { memory_kib: 8, passes: 1, lanes: 1 };
 
 /// A cheap hash of [`PASSWORD`].
@@ -67,6 +104,7 @@ static HASH: LazyLock<String> = LazyLock::new(|| {
     hash.to_string()
 });
 
+[% endif -%]
 struct App {
     auth: Auth,
     router: Router,
@@ -85,15 +123,32 @@ impl Drop for App {
 }
 
 fn variables() -> BTreeMap<&'static str, String> {
-    BTreeMap::from([
+    [% if module.oidc %]let mut variables = [% endif %]BTreeMap::from([
         ("AUTH_SECRET", tokens::random::<32>()),
         ("AUTH_BASE_URL", BASE.to_owned()),
         ("AUTH_APP_NAME", "acmeportal".to_owned()),
+[%- if module.password %]
         ("AUTH_MAIL_FROM", "App <app@app.example.test>".to_owned()),
         ("SMTP_URL", "smtp://127.0.0.1:1".to_owned()),
+[%- endif %]
         ("DATABASE_URL", database::EXAMPLE.to_owned()),
+[%- if module.tokens %]
+        ("AUTH_TOKEN_KEY", bearer::another_key()),
+[%- endif %]
+[%- if module.oidc %]
+    ]);
+    for preset in super::oidc::presets::PRESETS {
+        let names = &preset.variables;
+        variables.insert(names.issuer, "https://provider.test".to_owned());
+        variables.insert(names.client_id, "the client".to_owned());
+        variables.insert(names.client_secret, "the client's secret".to_owned());
+    }
+    variables
+}
+[%- else %]
     ])
 }
+[%- endif %]
 
 fn read(variables: &BTreeMap<&'static str, String>) -> Result<Settings, StartError> {
     let listener = SocketAddr::from(([127, 0, 0, 1], 3000));
@@ -109,16 +164,26 @@ fn temporary_folder() -> PathBuf {
 /// The application as one process runs it.
 async fn instance(
     variables: &BTreeMap<&'static str, String>,
+[%- if module.password %]
     folder: &std::path::Path,
     cost: Cost,
+[%- endif %]
 ) -> (Auth, Router) {
     let mut settings = read(variables).expect("settings");
+[%- if module.password %]
     settings.outbox = Outbox::Files(folder.join("mail"));
     settings.cost = cost;
+[%- endif %]
+[%- if module.oidc %]
+    oidc::replace(variables, &mut settings);
+[%- endif %]
     let auth = Auth::open(settings).await.expect("a start");
     let app = Router::new()
         .route("/own", get(|| async { "own" }).post(|| async { "own" }))
         .route("/guarded", get(guarded).post(guarded));
+[%- if module.tokens %]
+    let app = app.merge(bearer::routes());
+[%- endif %]
     let router = auth.layer(app);
     (auth, router)
 }
@@ -129,17 +194,19 @@ impl App {
     }
 
     async fn with(changes: &[(&'static str, &str)]) -> Self {
+[%- if module.password %]
         Self::costing(CHEAP, changes).await
     }
 
     async fn costing(cost: Cost, changes: &[(&'static str, &str)]) -> Self {
         LazyLock::force(&storage::LISTENER);
+[%- endif %]
         let folder = temporary_folder();
         let database = database::Place::new(&folder).await;
         let mut variables = variables();
         variables.insert("DATABASE_URL", database.url.clone());
         variables.extend(changes.iter().map(|(name, value)| (*name, (*value).to_owned())));
-        let (auth, router) = instance(&variables, &folder, cost).await;
+        let (auth, router) = instance(&variables[% if module.password %], &folder, cost[% endif %]).await;
         let admin = auth.db().pool().acquire().await.expect("a connection").into();
         Self { auth, router, folder, variables, admin, _database: database }
     }
@@ -160,17 +227,19 @@ impl App {
         row.expect(query)
     }
 
-    /// A confirmed account with [`PASSWORD`].
+    /// A confirmed account[% if module.password %] with [`PASSWORD`][% endif %].
     async fn account(&self, email: &str) -> String {
         let id = tokens::random::<16>();
         sqlx::query(
             "INSERT INTO auth_users
-                 (id, email, password_hash, verified_at, password_changed_at, created_at)
-             VALUES ($1, $2, $3, 1, 1, 1)",
+                 (id, email, [% if module.password %]password_hash, [% endif %]verified_at, password_changed_at, created_at)
+             VALUES ($1, $2, [% if module.password %]$3, [% endif %]1, 1, 1)",
         )
         .bind(&id)
         .bind(email)
+[%- if module.password %]
         .bind(&*HASH)
+[%- endif %]
         .execute(self.auth.db().pool())
         .await
         .expect("an account");
@@ -203,6 +272,7 @@ impl App {
         self.signed_in(email).await
     }
 
+    [% if module.password -%]
     /// The token of a reset mail.
     async fn reset_token(&self, email: &str) -> String {
         assert_eq!(self.browser().forgot(email).await.status, 202);
@@ -233,6 +303,7 @@ impl App {
         (browser, token)
     }
 
+    [% endif -%]
     /// Sends requests at the same time.
     async fn parallel(&self, requests: impl IntoIterator<Item = Request<Body>>) -> Vec<Answer> {
         self.spread(std::slice::from_ref(&self.router), requests).await
@@ -276,6 +347,7 @@ impl App {
         answers
     }
 
+    [% if module.password -%]
     /// A browser that registered, and the token it was mailed.
     async fn registered(&self, email: &str) -> (Browser<'_>, String) {
         let mut browser = self.browser();
@@ -284,6 +356,14 @@ impl App {
         (browser, token)
     }
 
+    [% endif -%]
+    [% if module.password or module.tokens -%]
+    /// The same application, run by another process.
+    async fn beside(&self, variables: &BTreeMap<&'static str, String>) -> Router {
+        instance(variables[% if module.password %], &self.folder, CHEAP[% endif %]).await.1
+    }
+
+    [% endif -%]
     fn browser(&self) -> Browser<'_> {
         Browser {
             router: self.router.clone(),
@@ -293,6 +373,7 @@ impl App {
             peer: IpAddr::from([192, 0, 2, 7]),
         }
     }
+[%- if module.password %]
 
     /// The mails to an address, oldest first, once the queue is empty.
     async fn mails(&self, to: &str) -> Vec<Letter> {
@@ -321,12 +402,14 @@ impl App {
     async fn last_mail(&self, to: &str) -> Letter {
         self.mails(to).await.pop().expect("a mail")
     }
+[%- endif %]
 }
 
 async fn guarded(user: User) -> String {
     format!("guarded {}", user.id)
 }
 
+[% if module.password -%]
 #[derive(Clone)]
 struct Letter(String);
 
@@ -337,6 +420,7 @@ impl Letter {
     }
 }
 
+[% endif -%]
 /// A client with cookies, that says about itself what a browser would.
 #[derive(Clone)]
 struct Browser<'a> {
@@ -450,6 +534,7 @@ impl Browser<'_> {
         answer
     }
 
+    [% if module.password -%]
     async fn login(&mut self, email: &str, password: &str) -> Answer {
         self.post("/auth/login", json!({ "email": email, "password": password })).await
     }
@@ -472,6 +557,7 @@ impl Browser<'_> {
         self.post("/auth/password", body).await
     }
 
+    [% endif -%]
     async fn delete(&mut self, path: &str) -> Answer {
         let request = self
             .request(Method::DELETE, path)
@@ -480,6 +566,7 @@ impl Browser<'_> {
         self.send(request.body(Body::empty())).await
     }
 
+    [% if module.password -%]
     async fn reauth(&mut self, password: &str) -> Answer {
         self.post("/auth/reauth", json!({ "password": password })).await
     }
@@ -492,6 +579,7 @@ impl Browser<'_> {
         self.post("/auth/email/confirm", json!({ "token": token })).await
     }
 
+    [% endif -%]
     /// The sessions of the list: the current one first.
     async fn sessions(&mut self) -> Vec<Value> {
         let answer = self.get("/auth/sessions").await;

@@ -1,6 +1,6 @@
 use super::{boundary::FOREIGN, *};
 
-const HTML: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8";
+pub(super) const HTML: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8";
 const FORM: &str = "application/x-www-form-urlencoded";
 const NEW: &str = "ann@elsewhere.test";
 const SENTINEL: &str = "SENT-4be1 quiet herons cross";
@@ -8,9 +8,9 @@ const SENTINEL: &str = "SENT-4be1 quiet herons cross";
 /// What somebody who is not signed in can open, and what takes a session.
 const OPEN: [&str; 5] =
     ["/auth/register", "/auth/mailbox", "/auth/verify/resend", "/auth/login", "/auth/password/forgot"];
-const SIGNED_IN: [&str; 7] = [
+const SIGNED_IN: [&str; [% if module.oidc %]8[% else %]7[% endif %]] = [
     "/auth/account", "/auth/password", "/auth/email", "/auth/sessions", "/auth/data", "/auth/account/delete",
-    "/auth/reauth",
+    "/auth/reauth",[% if module.oidc %] "/auth/identities",[% endif %]
 ];
 
 fn encoded(fields: &[(&str, &str)]) -> String {
@@ -21,13 +21,13 @@ fn encoded(fields: &[(&str, &str)]) -> String {
 
 impl Browser<'_> {
     /// Goes to a page, as a browser does.
-    async fn open(&mut self, path: &str) -> Answer {
+    pub(super) async fn open(&mut self, path: &str) -> Answer {
         let request = self.request(Method::GET, path).header(header::ACCEPT, HTML);
         self.send(request.body(Body::empty())).await
     }
 
     /// Sends a form of one of our pages.
-    async fn submit(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(super) async fn submit(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
         self.submit_raw(path, encoded(fields).into_bytes()).await
     }
 
@@ -47,11 +47,11 @@ impl Browser<'_> {
 }
 
 impl Answer {
-    fn location(&self) -> &str {
+    pub(super) fn location(&self) -> &str {
         self.headers.get(header::LOCATION).map_or("", |value| value.to_str().expect("text"))
     }
 
-    fn is_page(&self) -> bool {
+    pub(super) fn is_page(&self) -> bool {
         self.headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == "text/html; charset=utf-8")
     }
 
@@ -210,8 +210,11 @@ fn cfg_08_the_contract_names_the_pages_without_a_role() {
     let pages = paths(include_str!("../pages/mod.rs"), "        (\"");
     let roles = paths(include_str!("../routes.rs"), ".route(\"");
     let contract = include_str!("../contract.toml").replace("{id}", "[% if dep.axum.version == "0.7" %]:id[% else %]{id}[% endif %]");
+[%- if module.oidc and dep.axum.version == "0.7" %]
+    let contract = contract.replace("{provider}", ":provider");
+[%- endif %]
     let alone: Vec<_> = pages.iter().filter(|page| !roles.contains(page)).collect();
-    assert_eq!((pages.len(), alone.len()), (18, 4));
+    assert_eq!((pages.len(), alone.len()), [% if module.tokens and module.oidc %](24, 6)[% elif module.oidc %](23, 5)[% elif module.tokens %](19, 5)[% else %](18, 4)[% endif %]);
     assert!(alone.iter().all(|page| contract.contains(&format!("path = \"{page}\""))), "{alone:?}");
 }
 
@@ -592,7 +595,7 @@ async fn ses_13_a_page_takes_the_password_again_and_leads_back() {
     assert!(other.is_signed_in().await && app.mails(NEW).await.is_empty());
     let fields = [("password", OTHER), ("next", "/auth/email")];
     let refused = ann.submit("/auth/reauth", &fields).await;
-    assert_eq!((refused.status.as_u16(), refused.title()), (401, "Error: Enter your password again – acmeportal"));
+    assert_eq!((refused.status.as_u16(), refused.title()), (401, "Error: [% if module.oidc %]Prove that it is you[% else %]Enter your password again[% endif %] – acmeportal"));
     assert_eq!(ann.open("/auth/email").await.status, 303);
     let fields = [("password", PASSWORD), ("next", "/auth/email")];
     assert_eq!(ann.submit("/auth/reauth", &fields).await.location(), "/auth/email");
@@ -669,3 +672,32 @@ async fn ui_01_every_page_is_a_document_that_can_be_read_aloud() {
     }
     assert!(titles.len() >= 20, "{titles:?}");
 }
+[%- if module.tokens %]
+
+#[tokio::test]
+async fn ses_12_programs_are_on_the_page_of_devices() {
+    let app = App::new().await;
+    app.account(ANN).await;
+    let (phone, name) = (app.program(ANN).await, "<b>tablet</b>");
+    let tablet = super::bearer::Tokens::of(&app.ask(json!({ "device": name }), ANN).await);
+    let mut ann = app.signed_in(ANN).await;
+    let page = ann.open("/auth/sessions").await;
+    assert!(page.is_page() && page.text.contains("<strong>phone</strong>"), "{}", page.text);
+    assert!(page.text.contains("&lt;b&gt;tablet") && !page.text.contains(name), "{}", page.text);
+    assert!(!page.text.contains(&phone.refresh));
+    let revoke = format!("/auth/devices/{}/revoke", phone.family());
+    assert!(page.text.contains(&format!("action=\"{revoke}\"")), "{}", page.text);
+    let foreign = ann.clone().with("origin", "https://evil.test").submit(&revoke, &[]).await;
+    assert_eq!(foreign.status, 403);
+    app.sql("UPDATE auth_sessions SET authenticated_at = authenticated_at - 601").await;
+    let stale = ann.submit(&revoke, &[]).await;
+    assert_eq!(stale.location(), "/auth/reauth?next=%2Fauth%2Fsessions");
+    assert!(app.opens(&phone.access).await);
+    let mut ann = app.signed_in(ANN).await;
+    assert_eq!(ann.submit(&revoke, &[]).await.location(), "/auth/sessions?done=device-signed-out");
+    assert!(!app.opens(&phone.access).await && app.opens(&tablet.access).await);
+    assert_eq!(ann.submit(&revoke, &[]).await.location(), "/auth/sessions?done=device-unknown");
+    assert_eq!(ann.submit("/auth/sessions/revoke-others", &[]).await.status, 303);
+    assert!(!app.opens(&tablet.access).await);
+}
+[%- endif %]

@@ -30,6 +30,7 @@ async fn ses_02_the_database_opens_no_session() {
     assert!(!ann.is_signed_in().await);
 }
 
+[% if module.password -%]
 #[tokio::test]
 async fn ses_03_a_login_gets_a_new_identifier() {
     let app = App::new().await;
@@ -54,6 +55,8 @@ async fn ses_03_a_login_gets_a_new_identifier() {
     assert_eq!(app.number("SELECT count(*) FROM auth_sessions").await, 1);
 }
 
+[% endif -%]
+[% if module.password -%]
 #[tokio::test]
 async fn ses_04_a_password_change_renews_the_identifier() {
     let app = App::new().await;
@@ -68,6 +71,7 @@ async fn ses_04_a_password_change_renews_the_identifier() {
     assert_eq!(app.number("SELECT expires_at FROM auth_sessions").await, end, "SES-07");
 }
 
+[% endif -%]
 #[tokio::test]
 async fn ses_05_only_one_exact_cookie_counts() {
     let app = App::new().await;
@@ -136,6 +140,7 @@ async fn ses_06_reading_writes_at_most_once_a_minute() {
     assert!(app.number("SELECT last_seen_at FROM auth_sessions").await >= before);
 }
 
+[% if module.password -%]
 #[tokio::test]
 async fn ses_07_a_session_ends_however_busy() {
     let app = App::with(&[("AUTH_SESSION_ABSOLUTE_SECONDS", "100")]).await;
@@ -150,6 +155,8 @@ async fn ses_07_a_session_ends_however_busy() {
     assert!(!ann.is_signed_in().await);
 }
 
+[% endif -%]
+[% if module.password -%]
 #[tokio::test]
 async fn ses_07_the_profile_says_how_long() {
     let app = App::new().await;
@@ -161,6 +168,7 @@ async fn ses_07_the_profile_says_how_long() {
     assert!((end - crate::auth::db::now() - life).abs() <= 2);
 }
 
+[% endif -%]
 /// The `Max-Age` of the session cookie that an answer sets.
 fn max_age(answer: &Answer) -> Option<i64> {
     let cookies = answer.set_cookies();
@@ -170,6 +178,7 @@ fn max_age(answer: &Answer) -> Option<i64> {
     Some(seconds.parse().expect("a number"))
 }
 
+[% if module.password -%]
 #[tokio::test]
 [% if profile == "consumer" -%]
 async fn ses_07_the_cookie_ends_with_the_session() {
@@ -196,6 +205,7 @@ async fn ses_07_the_cookie_ends_with_the_browser() {
 }
 [%- endif %]
 
+[% endif -%]
 #[tokio::test]
 async fn ses_08_logout_ends_it_on_the_server() {
     let app = App::new().await;
@@ -214,6 +224,7 @@ async fn ses_08_logout_ends_it_on_the_server() {
     assert_eq!(copy.clone().post("/auth/logout", json!({})).await.status, 204, "again");
 }
 
+[% if module.password -%]
 #[tokio::test]
 async fn ses_10_a_new_password_ends_other_sessions_and_links() {
     let app = App::new().await;
@@ -234,6 +245,8 @@ async fn ses_10_a_new_password_ends_other_sessions_and_links() {
     assert!(bob.is_signed_in().await);
 }
 
+[% endif -%]
+[% if module.password -%]
 #[tokio::test]
 async fn ses_11_a_disabled_account_loses_everything() {
     let app = App::new().await;
@@ -251,6 +264,7 @@ async fn ses_11_a_disabled_account_loses_everything() {
     assert_eq!(app.browser().login(ANN, PASSWORD).await.status, 200);
 }
 
+[% endif -%]
 #[tokio::test]
 async fn ses_11_the_state_of_the_account_counts_at_each_request() {
     let app = App::new().await;
@@ -260,6 +274,7 @@ async fn ses_11_the_state_of_the_account_counts_at_each_request() {
     assert!(!ann.is_signed_in().await);
 }
 
+[% if module.password -%]
 #[tokio::test]
 async fn ses_12_the_oldest_session_gives_way() {
     let app = App::with(&[("AUTH_SESSIONS_LIMIT", "2")]).await;
@@ -277,6 +292,7 @@ async fn ses_12_the_oldest_session_gives_way() {
     assert_eq!(app.number(events).await, 1);
 }
 
+[% endif -%]
 #[tokio::test]
 async fn ses_14_the_guard_refuses_everything_else() {
     let app = App::new().await;
@@ -308,6 +324,7 @@ async fn ses_14_a_guard_without_attach_refuses() {
     assert_eq!(app.signed_in_account(ANN).await.get("/guarded").await.status, 200);
 }
 
+[% if module.password -%]
 #[tokio::test]
 async fn ses_15_the_operator_ends_sessions() {
     let app = App::new().await;
@@ -324,11 +341,13 @@ async fn ses_15_the_operator_ends_sessions() {
     assert!(!operator::run(&app.auth, own.into_iter()).await.expect("not ours"));
 }
 
+[% endif -%]
 async fn operate(app: &App, arguments: &[&str]) {
     let arguments = arguments.iter().map(|argument| (*argument).to_owned());
     assert!(operator::run(&app.auth, arguments).await.expect("a command"));
 }
 
+[% if module.password -%]
 /// What a login does once it has proven the password of a user with this epoch.
 async fn create(app: &App, user_id: &str, epoch: i64) -> Result<(), [= import.tower_sessions =]::session::Error> {
     let grant = store::Grant {
@@ -336,6 +355,9 @@ async fn create(app: &App, user_id: &str, epoch: i64) -> Result<(), [= import.to
         epoch,
         auth_time: 1,
         expires_at: crate::auth::db::now() + 100,
+[%- if module.oidc %]
+        amr: "pwd".to_owned(),
+[%- endif %]
         ip: String::new(),
         agent: String::new(),
     };
@@ -345,6 +367,8 @@ async fn create(app: &App, user_id: &str, epoch: i64) -> Result<(), [= import.to
     session.save().await
 }
 
+[% endif -%]
+[% if module.password -%]
 #[tokio::test]
 async fn rac_05_a_login_under_way_does_not_survive_a_revocation() {
     let app = App::new().await;
@@ -355,6 +379,8 @@ async fn rac_05_a_login_under_way_does_not_survive_a_revocation() {
     assert!(create(&app, &id, 1).await.is_ok());
 }
 
+[% endif -%]
+[% if module.password -%]
 #[tokio::test]
 async fn rac_05_a_login_waits_for_a_revocation_under_way() {
     let app = App::new().await;
@@ -371,6 +397,7 @@ async fn rac_05_a_login_waits_for_a_revocation_under_way() {
     assert!(create(&app, &id, 1).await.is_ok());
 }
 
+[% endif -%]
 #[tokio::test]
 async fn rac_05_a_touch_does_not_bring_a_session_back() {
     use [= import.tower_sessions =]::SessionStore;

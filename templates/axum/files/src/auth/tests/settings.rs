@@ -20,7 +20,7 @@ fn refusal(changes: &[(&'static str, &str)]) -> Option<(&'static str, String)> {
 #[test]
 fn cfg_01_what_is_missing_is_named() {
     assert_eq!(refusal(&[]), None);
-    for name in ["AUTH_SECRET", "AUTH_BASE_URL", "AUTH_MAIL_FROM", "SMTP_URL", "DATABASE_URL"] {
+    for name in ["AUTH_SECRET", "AUTH_BASE_URL", [% if module.password %]"AUTH_MAIL_FROM", "SMTP_URL", [% endif %]"DATABASE_URL"] {
         for value in ["", "  \t"] {
             let (refused, message) = refusal(&[(name, value)]).expect("a refusal");
             assert_eq!(refused, name);
@@ -76,13 +76,17 @@ fn cfg_03_production_refuses_what_is_unsafe() {
         ("AUTH_BASE_URL", "https://App.example.test"),
         ("AUTH_BASE_URL", "https://app.example.test:443"),
         ("AUTH_BASE_URL", "https://"),
+[%- if module.password %]
         ("SMTP_URL", "smtp://mail.example.test"),
         ("SMTP_URL", "smtp://mail.example.test?tls=opportunistic"),
         ("SMTP_URL", "http://mail.example.test"),
+[%- endif %]
         ("AUTH_TRUSTED_PROXIES", "0.0.0.0/0"),
         ("AUTH_TRUSTED_PROXIES", "10.0.0.1, ::/0"),
         ("AUTH_TRUSTED_PROXIES", "*"),
+[%- if module.password %]
         ("AUTH_MAIL_FROM", "nobody"),
+[%- endif %]
         ("AUTH_ENV", "dev"),
         ("AUTH_ENV", "Development"),
     ]
@@ -97,9 +101,11 @@ fn cfg_03_production_refuses_what_is_unsafe() {
         ("AUTH_BASE_URL", "https://app.example.test/"),
         ("AUTH_BASE_URL", "https://app.example.test:8443"),
         ("AUTH_BASE_URL", "https://[2001:db8::1]"),
+[%- if module.password %]
         ("SMTP_URL", "smtps://u:p@mail.example.test"),
         ("SMTP_URL", "smtp://u:p@mail.example.test?tls=required"),
         ("SMTP_URL", "smtp://localhost:25"),
+[%- endif %]
         ("DATABASE_URL", database::EXAMPLE),
 [%- if db == "postgres" %]
         ("DATABASE_URL", "postgresql://app:secret@db.example.com/app?sslmode=verify-full"),
@@ -110,9 +116,11 @@ fn cfg_03_production_refuses_what_is_unsafe() {
     ] {
         assert_eq!(refusal(&[(name, value)]), None, "{name} {value}");
     }
+[%- if module.password %]
     // The address in the message of a mail server holds its password.
     let (_, message) = refusal(&[("SMTP_URL", "smtp://u:hunter2@mail.example.test")]).expect("no TLS");
     assert!(!message.contains("hunter2"));
+[%- endif %]
 }
 
 #[test]
@@ -176,7 +184,7 @@ fn cfg_04_the_page_holds_every_setting_once() {
     };
     assert!(Settings::read(&lookup, listener).is_ok());
     let read = read.into_inner();
-    assert!(read.len() > 20, "{read:?}");
+    assert!(read.len() > [% if module.password %]20[% else %]10[% endif %], "{read:?}");
     let mut listed: Vec<&str> = rows().map(|(name, ..)| name).collect();
     listed.sort_unstable();
     assert_eq!(listed, read.iter().collect::<Vec<_>>());
@@ -186,6 +194,10 @@ fn cfg_04_the_page_holds_every_setting_once() {
 fn cfg_04_numbers_have_the_bounds_of_the_page() {
     let numbers = documented();
     let in_code = include_str!("../settings.rs").matches("number(\"AUTH_").count();
+[%- if module.oidc %]
+    let code = include_str!("../oidc/settings.rs");
+    let in_code = in_code + code.matches("\"AUTH_OIDC_").count() - code.matches("_FILE\"").count();
+[%- endif %]
     assert_eq!(numbers.len(), in_code);
     for (name, default, low, high) in numbers {
         assert!((low..=high).contains(&default), "{name}");
@@ -204,13 +216,21 @@ fn cfg_04_numbers_have_the_bounds_of_the_page() {
 
 #[test]
 fn cfg_04_the_page_names_the_defaults() {
+[%- if module.oidc %]
+    let settings = read(&variables()).expect("settings");
+    let (policy, oidc) = (settings.policy, settings.oidc);
+    let seconds = [oidc.timeout.as_secs(), oidc.transaction.unsigned_abs(), oidc.keys.as_secs(), oidc.cooldown.as_secs()];
+    let actual = format!("{policy:?} {seconds:?}");
+[%- else %]
     let policy = read(&variables()).expect("settings").policy;
     let actual = format!("{policy:?}");
+[%- endif %]
     let defaults: Vec<i64> = documented().into_iter().map(|(_, default, ..)| default).collect();
     let numbers = actual.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok());
     assert_eq!(numbers.collect::<Vec<i64>>(), defaults, "in the order of `Policy`");
 }
 
+[% if module.password -%]
 /// What `--profile [= profile =]` promises.
 #[test]
 fn cfg_04_the_profile_sets_defaults_and_bounds() {
@@ -251,6 +271,7 @@ fn cfg_04_the_profile_sets_defaults_and_bounds() {
 [%- endif %]
 }
 
+[% endif -%]
 #[test]
 fn cfg_05_development_makes_its_own_private_secret() {
     let (folder, other) = (temporary_folder(), temporary_folder());
