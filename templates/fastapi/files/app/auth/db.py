@@ -1,0 +1,182 @@
+"""The database: tables, connections and transactions."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    MetaData,
+    Table,
+    Text,
+    event,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+metadata = MetaData()
+
+users = Table(
+    "auth_users",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("email", Text, nullable=False, unique=True),
+    Column("password_hash", Text, nullable=False),
+    Column("verified_at", BigInteger),
+    Column("disabled_at", BigInteger),
+    # Raised by every change that ends sessions.
+    Column("epoch", BigInteger, nullable=False, server_default="0"),
+    # Consecutive; at the cap the password stops working.
+    Column("failed_logins", BigInteger, nullable=False, server_default="0"),
+    Column("password_changed_at", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+
+def owner() -> Column[str]:
+    return Column(
+        "user_id",
+        Text,
+        ForeignKey("auth_users.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    )
+
+
+sessions = Table(
+    "auth_sessions",
+    metadata,
+    # SHA-256 of the cookie's value.
+    Column("id_hash", Text, primary_key=True),
+    # Its name in lists; opens nothing.
+    Column("handle", Text, nullable=False, unique=True),
+    owner(),
+    # The account's when the session began: another one ends it.
+    Column("epoch", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("authenticated_at", BigInteger, nullable=False),
+    Column("last_seen_at", BigInteger, nullable=False),
+    # Absolute; no request moves it.
+    Column("expires_at", BigInteger, nullable=False, index=True),
+    Column("ip", Text, nullable=False),
+    Column("user_agent", Text, nullable=False),
+    # Which of two that began in one second is older.
+    Column("number", BigInteger, nullable=False),
+)
+
+tokens = Table(
+    "auth_tokens",
+    metadata,
+    # SHA-256 of the mailed value.
+    Column("token_hash", Text, primary_key=True),
+    Column("purpose", Text, nullable=False),
+    owner(),
+    # The account's address when it was made.
+    Column("email", Text, nullable=False),
+    # Mailed there: the address that is to replace it.
+    Column("new_email", Text),
+    # SHA-256 of the registering browser's cookie.
+    Column("browser_hash", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+    Column("used_at", BigInteger),
+    # A newer token takes the place of the older.
+    sa.UniqueConstraint("user_id", "purpose"),
+)
+
+throttles = Table(
+    "auth_throttles",
+    metadata,
+    # HMAC of what is counted.
+    Column("key", Text, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    Column("window_start", BigInteger, nullable=False),
+    Column("blocked_until", BigInteger, nullable=False, server_default="0"),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+)
+
+audit = Table(
+    "auth_audit",
+    metadata,
+    Column(
+        "id",
+        BigInteger().with_variant(sa.Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=True,
+    ),
+    Column("at", Text, nullable=False, index=True),
+    Column("event", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    # No foreign key: the trail outlives the account.
+    Column("user_id", Text),
+    # Keyed hash of an address that has no account.
+    Column("subject", Text),
+    Column("ip", Text, nullable=False),
+    Column("user_agent", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Index("auth_audit_user", "user_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+
+def now() -> int:
+    return int(time.time())
+
+
+class Database:
+    """Connections to the module's tables."""
+
+    def __init__(self, url: str) -> None:
+        self.engine: AsyncEngine = create_async_engine(url, hide_parameters=True)
+        # The driver would log every value that it is given, addresses and hashes too.
+        logging.getLogger("aiosqlite").setLevel(logging.INFO)
+        self._writing = asyncio.Lock()
+        event.listen(self.engine.sync_engine, "connect", configure)
+        event.listen(self.engine.sync_engine, "begin", begin)
+
+    async def prepare(self) -> None:
+        """Makes the tables that are not there."""
+        async with self.write() as db:
+            await db.run_sync(metadata.create_all)
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        async with self.engine.connect() as db, db.begin():
+            yield db
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that nobody else writes in: all of it happens, or nothing."""
+        # In turn, rather than each trying again until the database is free.
+        async with self._writing, self.engine.connect() as connection:
+            db = await connection.execution_options(auth_write=True)
+            async with db.begin():
+                yield db
+
+
+def configure(connection: Any, _record: object) -> None:
+    # The driver would begin a transaction only at the first change, and not at all for a read.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode = WAL", "busy_timeout = 10000", "foreign_keys = ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def begin(connection: sa.Connection) -> None:
+    writes = connection.get_execution_options().get("auth_write")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+async def row(db: AsyncConnection, statement: sa.Executable) -> sa.RowMapping | None:
+    return (await db.execute(statement)).mappings().first()

@@ -1,0 +1,60 @@
+"""What the module holds about a user: to take away, and to delete."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+
+from . import audit, limits, sessions, sign_in
+from . import db as tables
+from .problem import Problem
+from .user import CurrentVisit, FreshUser
+
+router = APIRouter()
+
+MAX_EVENTS = 10_000
+DELETED = "Your account was deleted."
+
+
+@router.get("/export")
+async def export(visit: CurrentVisit, user: FreshUser) -> JSONResponse:
+    """Everything this module holds about the user, without what could open the account."""
+    policy, u, a = visit.auth.settings.policy, tables.users, tables.audit
+    await limits.per_source(visit, "export", policy.token_source)
+    async with visit.auth.db.write() as db:
+        await audit.record(db, visit, "data_exported", user_id=user.id)
+        columns = (
+            u.c.id,
+            u.c.email,
+            u.c.verified_at,
+            u.c.password_changed_at,
+            u.c.created_at,
+        )
+        account = await tables.row(db, sa.select(*columns).where(u.c.id == user.id))
+        if account is None:
+            raise Problem("not_signed_in")
+        kept = (a.c.at, a.c.event, a.c.outcome, a.c.reason, a.c.ip, a.c.user_agent)
+        trail = sa.select(*kept).where(a.c.user_id == user.id).order_by(a.c.id.desc())
+        events = (await db.execute(trail.limit(MAX_EVENTS))).mappings()
+        body: dict[str, Any] = {
+            "account": dict(account),
+            "sessions": await sessions.of(db, user, policy.session_idle),
+            "events": [dict(event) for event in events],
+        }
+    headers = {"Content-Disposition": 'attachment; filename="account.json"'}
+    return JSONResponse(body, headers=headers)
+
+
+@router.delete("/account", status_code=204)
+async def delete(visit: CurrentVisit, user: FreshUser) -> Response:
+    """Deletes the account with its sessions and links. The audit trail stays."""
+    u = tables.users
+    async with visit.auth.db.write() as db:
+        same = sa.and_(u.c.id == user.id, u.c.epoch == user.epoch)
+        if not (await db.execute(sa.delete(u).where(same))).rowcount:
+            raise Problem("not_signed_in")
+        await audit.record(db, visit, "account_deleted", user_id=user.id)
+    await sign_in.notify(visit, user.email, DELETED)
+    sign_in.forget(visit)
+    return Response(status_code=204)

@@ -1,0 +1,160 @@
+"""An application with a database and a mailbox of its own for each test."""
+
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from app import auth
+from app.auth import CurrentUser, FreshUser, Settings
+from app.auth.mail import Outbox
+from app.auth.settings import from_environment
+
+ORIGIN = "https://app.test"
+PASSWORD = "quiet meadow under nine clouds"
+OTHER_PASSWORD = "seven boats and one slow river"
+ENVIRONMENT = {
+    "AUTH_SECRET": secrets.token_hex(32),
+    "AUTH_BASE_URL": ORIGIN,
+    "AUTH_MAIL_FROM": "App <app@app.test>",
+    "SMTP_URL": "smtps://mail.app.test",
+    "AUTH_TRUSTED_PROXIES": "10.0.0.1",
+}
+
+
+def production(folder: Path, **more: str) -> Settings:
+    return from_environment(
+        ENVIRONMENT | {"DATABASE_URL": f"sqlite:///{folder / 'auth.db'}"} | more
+    )
+
+
+class Site:
+    """The application, its mailbox, and browsers that visit it."""
+
+    def __init__(self, settings: Settings, mailbox: list[EmailMessage]) -> None:
+        self.settings = settings
+        self.mailbox = mailbox
+        self.app = FastAPI()
+        self.auth = auth.attach(self.app, settings)
+
+        @self.app.get("/mine")
+        @self.app.post("/mine")
+        async def mine(user: CurrentUser) -> dict[str, str]:
+            return {"id": user.id}
+
+        @self.app.get("/fresh")
+        async def fresh(user: FreshUser) -> dict[str, str]:
+            return {"id": user.id}
+
+        self.client = TestClient(self.app, base_url=ORIGIN, client=("10.0.0.1", 4711))
+
+    def browser(self, ip: str = "192.0.2.1") -> "Browser":
+        return Browser(self, ip)
+
+    def change(self, **policy: int) -> None:
+        changed = replace(self.settings, policy=replace(self.settings.policy, **policy))
+        self.settings = self.auth.settings = changed
+
+    def letter(self, to: str, subject: str = "") -> str:
+        """The newest mail to an address, once it is there."""
+        for _ in range(200):
+            found = [
+                m
+                for m in self.mailbox
+                if m["To"] == to and subject in str(m["Subject"])
+            ]
+            if found:
+                return str(found[-1].get_content())
+            time.sleep(0.02)
+        raise AssertionError(f"no mail to {to}")
+
+    def token(self, to: str) -> str:
+        match = re.search(r"token=([A-Za-z0-9_-]+)", self.letter(to))
+        assert match
+        return match[1]
+
+
+class Browser:
+    """Keeps its own cookies and says where its requests come from."""
+
+    def __init__(self, site: Site, ip: str) -> None:
+        self.site = site
+        self.cookies: dict[str, str] = {}
+        self.headers = {
+            "Origin": ORIGIN,
+            "Sec-Fetch-Site": "same-origin",
+            "X-Forwarded-For": ip,
+            "User-Agent": "Test/1.0",
+        }
+
+    def send(
+        self, method: str, path: str, json: Any = None, **headers: str | None
+    ) -> Any:
+        client = self.site.client
+        client.cookies.clear()
+        sent = self.headers | {
+            name.replace("_", "-"): value for name, value in headers.items()
+        }
+        kept = {name: value for name, value in sent.items() if value is not None}
+        if self.cookies:
+            kept["Cookie"] = "; ".join(
+                f"{name}={value}" for name, value in self.cookies.items()
+            )
+        answer = client.request(method, path, json=json, headers=kept)
+        for name, value in answer.cookies.items():
+            self.cookies[name] = value
+        for line in answer.headers.get_list("set-cookie"):
+            if "Max-Age=0" in line:
+                self.cookies.pop(line.partition("=")[0], None)
+        return answer
+
+    def get(self, path: str, **headers: str | None) -> Any:
+        return self.send("GET", path, **headers)
+
+    def post(self, path: str, json: Any = None, **headers: str | None) -> Any:
+        return self.send("POST", path, json, **headers)
+
+    def delete(self, path: str) -> Any:
+        return self.send("DELETE", path)
+
+    @property
+    def session(self) -> str | None:
+        return self.cookies.get("__Host-auth-session")
+
+    def register(self, email: str, password: str = PASSWORD) -> Any:
+        return self.post("/auth/register", {"email": email, "password": password})
+
+    def login(self, email: str, password: str = PASSWORD) -> Any:
+        return self.post("/auth/login", {"email": email, "password": password})
+
+
+def member(
+    site: Site, email: str = "ada@example.org", ip: str = "192.0.2.1"
+) -> Browser:
+    """A browser that is signed in to a confirmed account."""
+    browser = site.browser(ip)
+    assert browser.register(email).status_code == 202
+    answer = browser.post("/auth/verify", {"token": site.token(email)})
+    assert answer.json() == {"status": "verified", "signed_in": True}
+    return browser
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    mailbox: list[EmailMessage] = []
+
+    async def send(_outbox: Outbox, letter: EmailMessage) -> None:
+        mailbox.append(letter)
+
+    monkeypatch.setattr(Outbox, "_send", send)
+    made = Site(production(tmp_path), mailbox)
+    with made.client:
+        yield made

@@ -1,0 +1,133 @@
+"""Counters that slow guessing down. They live in the database, so they hold across instances, and
+each decision is made in one write transaction, so parallel requests cannot slip through (ASVS
+15.4.2).
+
+Keys are HMACs: the table holds neither addresses nor accounts.
+"""
+
+import hashlib
+import hmac
+import ipaddress
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from . import db as tables
+from .db import now
+from .problem import throttled
+from .settings import Policy
+
+# A back-off level is forgotten after a day without attempts; the cap on the account is not.
+FORGET_SECONDS = 86_400
+# Failures that stay below the limit are forgotten five minutes after the first.
+FAILURE_WINDOW_SECONDS = 300
+# The longest wait (NIST SP 800-63B-4 3.2.2).
+MAX_BACKOFF_SECONDS = 3_600
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a counter found: how long to wait, and whether it is the first refusal of a window."""
+
+    seconds: int = 0
+    first: bool = False
+
+    @property
+    def is_allowed(self) -> bool:
+        return self.seconds <= 0
+
+    def check(self) -> None:
+        if not self.is_allowed:
+            raise throttled(self.seconds)
+
+
+class Keys:
+    """Makes the keys of the counters."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._key = hmac.digest(secret, b"auth throttle keys v1", "sha256")
+
+    def of(self, what: str, whom: str) -> str:
+        message = f"{what}\0{whom}".encode("utf-8", "surrogatepass")
+        return hmac.new(self._key, message, hashlib.sha256).hexdigest()
+
+    def of_source(self, what: str, ip: str) -> str:
+        return self.of(what, source_of(ip))
+
+
+def source_of(ip: str) -> str:
+    """One IPv4 address or one IPv6 /64: a household gets a whole /64."""
+    address = ipaddress.ip_address(ip)
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    return str(ipaddress.ip_network((address, 64), strict=False))
+
+
+async def hit(db: AsyncConnection, key: str, limit: int, window: int) -> Verdict:
+    """Counts one event and refuses from the (`limit` + 1)th within `window` seconds."""
+    t, at = tables.throttles, now()
+    found = await tables.row(
+        db, sa.select(t).where(t.c.key == key, t.c.expires_at > at)
+    )
+    if found is None:
+        await db.execute(sa.delete(t).where(t.c.expires_at <= at))
+        values = {"key": key, "count": 1, "window_start": at, "expires_at": at + window}
+        await db.execute(sa.insert(t).values(**values))
+        return Verdict()
+    count: int = found["count"] + 1
+    await db.execute(sa.update(t).where(t.c.key == key).values(count=count))
+    if count <= limit:
+        return Verdict()
+    return Verdict(max(1, found["expires_at"] - at), count == limit + 1)
+
+
+async def refund(db: AsyncConnection, key: str) -> None:
+    """Takes back one event: it turned out not to be what is counted."""
+    t = tables.throttles
+    counted = sa.and_(t.c.key == key, t.c.count > 0)
+    await db.execute(sa.update(t).where(counted).values(count=t.c.count - 1))
+
+
+async def guess(db: AsyncConnection, key: str, policy: Policy) -> Verdict:
+    """Counts one password guess before it is evaluated. From the `login_failures`th on, each
+    allowed guess closes the account for twice as long as the last (ASVS 6.3.1). While it is closed
+    nothing is evaluated or counted, so nobody learns whether a guess was right."""
+    t, at = tables.throttles, now()
+    found = await tables.row(
+        db, sa.select(t).where(t.c.key == key, t.c.expires_at > at)
+    )
+    if found is not None and found["blocked_until"] > at:
+        return Verdict(found["blocked_until"] - at)
+    is_old = found is not None and (
+        found["count"] < policy.login_failures
+        and found["window_start"] <= at - FAILURE_WINDOW_SECONDS
+    )
+    count, start = (
+        (1, at)
+        if found is None or is_old
+        else (found["count"] + 1, found["window_start"])
+    )
+    over = count - policy.login_failures
+    wait = (
+        min(policy.login_backoff << min(over, 12), MAX_BACKOFF_SECONDS)
+        if over >= 0
+        else 0
+    )
+    await db.execute(sa.delete(t).where(t.c.key == key))
+    values = {
+        "key": key,
+        "count": count,
+        "window_start": start,
+        "expires_at": at + FORGET_SECONDS,
+    }
+    await db.execute(
+        sa.insert(t).values(**values, blocked_until=at + wait if wait else 0)
+    )
+    return Verdict()
+
+
+async def clear(db: AsyncConnection, key: str) -> None:
+    """Forgets a counter: the password was proven, or replaced by way of the mailbox."""
+    t = tables.throttles
+    await db.execute(sa.delete(t).where(t.c.key == key))
