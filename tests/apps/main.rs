@@ -21,6 +21,7 @@ mod matrix;
 mod mutants;
 mod pages;
 mod probe;
+mod python;
 mod readme;
 mod served;
 mod steps;

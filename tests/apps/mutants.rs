@@ -1,7 +1,7 @@
 //! Mutants: an app with one protection taken out is noticed by the attack of that protection's own control.
 //!
-//! `MUTANTS=all` tries all of them and writes the table anew; `MUTANTS=SES-08.m1,PWD` some; without it, a share is tried that
-//! changes with every commit. `tools/mutants` is the command for people.
+//! `MUTANTS=all` tries all of them, `MUTANTS=SES-08.m1,PWD` some, and either writes their rows of the table; without it, a share
+//! is tried that changes with every commit. `tools/mutants` is the command for people.
 
 mod table;
 mod trial;
@@ -14,7 +14,7 @@ use crate::{
     common::{
         Project, empty,
         mutants::{Answers, Mutant, Mutants, of},
-        options::is_default,
+        options::AXUM,
     },
     run, turn,
 };
@@ -39,7 +39,7 @@ fn rendered(answers: &Answers) -> (Project, PathBuf) {
 
 /// The mutants that live in the same app, by the answers that are not its defaults.
 fn groups<'a>(mutants: &[&'a Mutant]) -> BTreeMap<Answers, Vec<&'a Mutant>> {
-    let is_default = is_default();
+    let is_default = AXUM.is_default();
     let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for mutant in mutants {
         let mut answers = mutant.answers.clone();
@@ -92,7 +92,7 @@ fn mutants_are_noticed() {
     for (answers, group) in groups(&chosen) {
         found.extend(trial::tried(&mutants.weave, &answers, &group));
     }
-    if wanted.as_deref() == Some("all") {
+    if wanted.is_some() {
         table::write(&mutants, &found);
     }
     let unnoticed = chosen.iter().filter(|mutant| !matches!(found[mutant.id.as_str()], Seen::Noticed(_)));

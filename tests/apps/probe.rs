@@ -2,7 +2,10 @@
 
 mod renamed;
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use serde_json::Value;
 
@@ -11,7 +14,14 @@ use crate::{builds, common::empty, run, tool, turn};
 /// Controls that may depart, each declared in the app's `AUDIT.md` or by the contract's one switch.
 const DEVIATIONS: [&str; 2] = ["CSR-01", "PWD-06"];
 /// What compares times or counts on many requests at one moment shows itself in repetition.
-const RACES: &str = "REG-03,REG-04,THR-06,RAC-01,RAC-02,RAC-05,EML-07,SES-12";
+const RACES: &str = "REG-03,REG-04,THR-06,RAC-01,RAC-02,RAC-05,EML-07,SES-12,RFT-02,RFT-03,JWT-10";
+
+const EVERY: &[&str] = &["--with", "password,oidc,tokens", "--providers", "generic,keycloak"];
+const TOKENS: &[&str] = &["--with", "password,tokens"];
+const PROVIDERS: &[&str] = &["--with", "oidc,tokens", "--providers", "generic,keycloak"];
+/// Controls that have nothing to be about where there are neither passwords, mails, pages nor second factors.
+const ABOUT_OTHERS: [&str; 11] =
+    ["REG-02", "THR-01", "THR-02", "THR-05", "SES-10", "OIC-21", "EML-01", "RST-08", "MFA-01", "MFA-10", "HDR-02"];
 
 /// What the probe says of a new app with these options; `more` are the probe's.
 fn probed(options: &[&str], more: &[&str]) -> Value {
@@ -76,25 +86,34 @@ fn results(found: &Value) -> BTreeMap<&str, &str> {
 
 #[test]
 fn an_api_holds_by_whatever_names() {
-    let found = all_hold("api, SQLite", &[]);
-    let other = probed_after(&[], &[], renamed::rename);
+    let found = all_hold("api with tokens, SQLite", TOKENS);
+    let other = probed_after(TOKENS, &[], renamed::rename);
     assert_eq!(results(&found), results(&other));
 }
 
 #[test]
 fn pages_hold_and_leave_nothing_without_attack() {
-    let found = all_hold("pages, SQLite", &["--ui", "pages"]);
+    let found = all_hold("pages with every module, SQLite", &[EVERY, &["--ui", "pages"]].concat());
     let left: Vec<&Value> = controls(&found).iter().filter(|control| control["result"] == "not-applicable").collect();
-    // Second factors and other providers; nothing that pages have.
+    // Second factors; nothing that pages or providers have.
     assert!(left.iter().all(|control| control["reason"].as_str().unwrap().contains("no module")), "{left:?}");
 }
 
 #[test]
+fn people_of_providers_alone_are_as_safe() {
+    let found = all_hold("api with providers and tokens, SQLite", PROVIDERS);
+    let results = results(&found);
+    let of = |result| results.iter().filter(move |one| *one.1 == result).map(|one| *one.0);
+    assert!(of("pass").count() >= 108, "{results:?}");
+    assert_eq!(of("not-applicable").collect::<BTreeSet<_>>(), BTreeSet::from(ABOUT_OTHERS));
+}
+
+#[test]
 fn two_instances_on_postgresql_hold() {
-    all_hold("api, PostgreSQL, two instances", &["--db", "postgres"]);
+    all_hold("api with tokens, PostgreSQL, two instances", &[TOKENS, &["--db", "postgres"]].concat());
 }
 
 #[test]
 fn races_and_times_hold_in_a_row() {
-    probed(&["--db", "postgres"], &["--only", RACES, "--repeat", "3"]);
+    probed(&[TOKENS, &["--db", "postgres"]].concat(), &["--only", RACES, "--repeat", "3"]);
 }

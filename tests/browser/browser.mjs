@@ -14,20 +14,29 @@ export function launch() {
   return chromium.launch({ executablePath, args: FLAGS });
 }
 
-/** A person without scripts. What was blocked or failed to load is collected. */
-export async function person(browser, options = {}) {
+/**
+ * A person without scripts. What was blocked, failed to load or went elsewhere is collected of the app's pages; those of
+ * providers, at the other origins, are not judged. Nothing is asked of any further place.
+ */
+export async function person(browser, options = {}, providers = []) {
+  const base = new URL(process.env.BASE_URL).origin;
+  const known = new Set([base, ...providers]);
   const context = await browser.newContext({ javaScriptEnabled: false, ...options });
   context.setDefaultTimeout(20_000);
   const page = await context.newPage();
   page.complaints = [];
+  const complain = (text) => {
+    if (page.url() === "about:blank" || new URL(page.url()).origin === base) page.complaints.push(text);
+  };
   page.on("console", (message) => {
     // A browser says so of every answer with an error status, which is what some steps are about.
     const isStatus = message.text().startsWith("Failed to load resource: the server responded with");
     const isCleared = message.text().startsWith("Clear-Site-Data header");
-    if (!isStatus && !isCleared) page.complaints.push(message.text());
+    if (!isStatus && !isCleared) complain(message.text());
   });
-  page.on("request", (request) => {
-    if (new URL(request.url()).origin !== new URL(process.env.BASE_URL).origin) page.complaints.push(request.url());
+  await context.route((url) => !known.has(url.origin), (route) => {
+    complain(route.request().url());
+    return route.abort();
   });
   return page;
 }

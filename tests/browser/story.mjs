@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { launch, Mailbox, person } from "./browser.mjs";
 import { Inspector } from "./inspect.mjs";
+import { click, fault, main, notice, open, path, push, send } from "./steps.mjs";
 
 const base = process.env.BASE_URL;
 const mailbox = new Mailbox(process.env.MAIL);
@@ -17,32 +18,6 @@ let password = "seven Quiet herons cross";
 const browser = await launch();
 const inspector = await Inspector.start(browser);
 let ann = await person(browser);
-
-const path = (page) => new URL(page.url()).pathname;
-const main = (page) => page.locator("main");
-const open = (page, to) => page.goto(to.startsWith("http") ? to : base + to);
-
-/** Fills in the form of the page and sends it with the Enter key from its last field. */
-async function send(page, fields = {}) {
-  for (const [name, value] of Object.entries(fields)) await page.fill(`#${name}`, value);
-  const last = Object.keys(fields).pop();
-  return follow(page, () => last ? page.press(`#${last}`, "Enter") : main(page).locator("form button").first().click());
-}
-
-/** The document that an action leads to. */
-async function follow(page, action) {
-  const arrived = page.waitForEvent("response", (answer) =>
-    answer.request().isNavigationRequest() && answer.status() !== 303);
-  await action();
-  const answer = await arrived;
-  await page.waitForLoadState();
-  return answer;
-}
-
-const click = (page, name) => follow(page, () => page.getByRole("link", { name }).click());
-const push = (page, name) => follow(page, () => page.getByRole("button", { name }).click());
-const notice = (page) => page.locator("[role=status]").textContent();
-const fault = (page) => page.locator("[role=alert] p").textContent();
 
 async function step(what, action) {
   console.log(what);

@@ -39,6 +39,8 @@ fn a_wrong_answer_names_what_is_there() {
     for (args, told) in [
         (&["add", "--db", "oracle", "--yes"][..], "sqlite"),
         (&["add", "--with", "biometrics", "--yes"], "password"),
+        (&["add", "--with", "tokens", "--yes"], "`tokens` needs `password` or `oidc` beside it"),
+        (&["add", "--with", "tokens", "--yes"], "programs sign in for somebody who has an account"),
         (&["add", "--frobnicate"], "--frobnicate"),
         (&["add", "--at", "serve", "--yes"], "serve=src/main.rs:12"),
         (&["add", "--at", "serve=src/main.rs:1", "--yes"], "axum::serve"),
@@ -91,6 +93,19 @@ fn secrets_are_fresh_and_never_written() {
     run(&project.dir, &["new", "x", "--stack", "axum", "--yes", "--no-check"]).exits(0);
     let example = crate::common::read(&project.dir, "x/.env.example");
     assert!(example.contains("\nAUTH_SECRET=\n") && !project.dir.join("x/.env").exists(), "{example}");
+}
+
+#[test]
+fn new_goes_beside_the_workspace_and_the_repository_that_it_is_called_from() {
+    let project = fixture("workspace");
+    std::fs::create_dir(project.dir.join(".git")).unwrap();
+    let before = tree(&project.dir);
+    let args = ["new", "../beside", "--stack", "axum", "--also", "codeowners", "--yes", "--no-check"];
+    run(&project.dir, &args).exits(0);
+    let beside = project.dir.parent().unwrap().join("beside");
+    // A file of the repository's root, which the new folder is not below of.
+    assert!(crate::common::read(&beside, ".github/CODEOWNERS").contains("/src/auth/"));
+    assert_eq!(tree(&project.dir), before);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::common::{
     Project, fixture,
-    options::{BASES, combinations},
+    options::{BASES, Stack},
     read, replace, run,
 };
 
@@ -23,8 +23,8 @@ fn strings(value: &Value) -> Vec<&str> {
 }
 
 /// The lowest version that the pack takes of each library.
-fn floors() -> BTreeMap<String, Vec<String>> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/axum/pack.toml");
+fn floors(stack: &Stack) -> BTreeMap<String, Vec<String>> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates").join(stack.id).join("pack.toml");
     let pack: toml::Table = fs::read_to_string(path).unwrap().parse().unwrap();
     let mut floors = BTreeMap::<String, Vec<String>>::new();
     for library in pack["dependency"].as_array().unwrap() {
@@ -52,15 +52,25 @@ fn misplaced(folder: &Path, place: &Value) -> Vec<String> {
     names.map(|name| format!("{file} has no {name}")).collect()
 }
 
+/// Whether a line of a manifest names the library: `name = …`, or `"name>=1",` in a list.
+fn is_entry(line: &str, name: &str) -> bool {
+    let listed = line.strip_prefix('"').and_then(|rest| rest.strip_prefix(name));
+    line.starts_with(&format!("{name} = ")) || listed.is_some_and(|rest| rest.starts_with(['>', '[']))
+}
+
 /// Libraries that the control rests on, and that the pack does not bring at that version.
 fn unfounded(control: &Value, floors: &BTreeMap<String, Vec<String>>, manifest: &str) -> Vec<String> {
     let libraries = strings(&control["rests_on"]).into_iter().filter_map(|ground| ground.split_once(' '));
     let libraries = libraries.filter(|(name, _)| *name != "not");
     let is_there = |name: &str, version: &str| {
         floors.get(name).is_some_and(|all| all.iter().all(|floor| floor == version))
-            && manifest.lines().any(|line| line.starts_with(&format!("{name} = ")))
+            && manifest.lines().any(|line| is_entry(line.trim(), name))
     };
     libraries.filter(|(name, version)| !is_there(name, version)).map(|(name, _)| format!("{name} is none")).collect()
+}
+
+fn has_passwords(flags: &[String]) -> bool {
+    flags[1].split(',').any(|module| module == "password")
 }
 
 /// The deviations are few, have their reasons, and only they rest on nothing.
@@ -70,16 +80,21 @@ fn deviates(controls: &[Value], flags: &[String]) {
         controls.iter().filter(|control| wanted(control)).map(|control| control["id"].as_str().unwrap()).collect()
     };
     let declared = ids(&|control| control["deviation"].is_object());
-    let consumer = flags.iter().any(|flag| flag == "consumer");
-    assert_eq!(declared, if consumer { vec!["PWD-02", "PWD-06"] } else { vec!["PWD-06"] }, "{flags:?}");
+    let with_passwords = has_passwords(flags);
+    let expected = match (with_passwords, flags.iter().any(|flag| flag == "consumer")) {
+        (true, true) => vec!["PWD-02", "PWD-06"],
+        (true, false) => vec!["PWD-06"],
+        (false, _) => vec!["RST-08"],
+    };
+    assert_eq!(declared, expected, "{flags:?}");
     assert!(ids(&|control| control["deviation"].is_object() && control["severity"] == "critical").is_empty());
     let nothing = ids(&|control| control["rests_on"].as_array().is_some_and(|on| on.iter().any(|on| on == "nothing")));
-    assert_eq!(nothing, ["PWD-06", "CSR-01"], "{flags:?}");
+    assert_eq!(nothing, if with_passwords { ["PWD-06", "CSR-01"] } else { ["CSR-01", "RST-08"] }, "{flags:?}");
 }
 
 /// Each file of the module's code is listed, with its size.
 #[track_caller]
-fn is_reviewed(folder: &Path, review: &Value) {
+fn is_reviewed(folder: &Path, review: &Value, stack: &Stack) {
     let listed: Vec<&str> = review.as_array().unwrap().iter().map(|file| file["file"].as_str().unwrap()).collect();
     for file in review.as_array().unwrap() {
         let name = file["file"].as_str().unwrap();
@@ -92,21 +107,21 @@ fn is_reviewed(folder: &Path, review: &Value) {
         assert!(sizes.contains(&lines), "{name}: {lines} lines are not {}", file["size"]);
     }
     for (path, _) in crate::common::tree(folder) {
-        let is_code = path.rsplit_once('.').is_some_and(|(_, kind)| ["rs", "sql"].contains(&kind));
+        let is_code = path.rsplit_once('.').is_some_and(|(_, kind)| stack.code.contains(&kind));
         assert!(!is_code || path.starts_with("tests/") || listed.contains(&path.as_str()), "{path} is not listed");
     }
 }
 
 #[test]
 fn each_control_rests_on_something_that_is_there() {
-    let floors = floors();
     for base in &BASES {
-        for flags in combinations() {
+        let floors = floors(base.stack);
+        for flags in base.stack.combinations() {
             let project = base.with(&flags);
-            let folder = project.dir.join("src/auth");
+            let folder = project.dir.join(base.stack.folder);
             let object = run(&project.dir, &EVERY).exits(0).json();
             let controls = object["controls"].as_array().unwrap();
-            let manifest = read(&project.dir, "Cargo.toml");
+            let manifest = read(&project.dir, base.stack.manifest);
             for control in controls {
                 let id = &control["id"];
                 assert_eq!(control["needed"], control["rests_on"].is_array(), "{id} {flags:?}");
@@ -121,9 +136,10 @@ fn each_control_rests_on_something_that_is_there() {
                     assert_eq!(unfounded(control, &floors, &manifest), [""; 0], "{id} {} {flags:?}", base.name);
                 }
             }
-            assert!(controls.iter().filter(|control| control["needed"] == true).count() >= 100);
+            let needed = controls.iter().filter(|control| control["needed"] == true).count();
+            assert!(needed >= if has_passwords(&flags) { 100 } else { 70 }, "{needed} {flags:?}");
             deviates(controls, &flags);
-            is_reviewed(&folder, &object["project"]["review"]);
+            is_reviewed(&folder, &object["project"]["review"], base.stack);
             assert_eq!(object["project"]["drifted"], false);
         }
     }

@@ -19,6 +19,7 @@ fn contract(how: &str, marker: &str) -> String {
     let role = |(role, method): (&str, &str)| {
         format!(
             "[roles.{role}]\nmethod = \"{method}\"\npath = \"/{role}\"\nsuccess = {{ status = 200 }}\n\
+             fields = {{ email = \"email\", password = \"password\", token = \"token\" }}\n\
              mail = {{ to = \"email\", token = \"token=(.+)\" }}\n"
         )
     };

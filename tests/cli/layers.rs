@@ -6,10 +6,11 @@ use serde_json::Value;
 
 use crate::common::{Project, empty, fixture, planned, read, replace, run, tree};
 
-/// Each option's flag with each of its values, and whether that is the default.
+/// Each option's flag with each of its values, and whether that is the default. Options that are asked with a module only are
+/// left out.
 fn answers() -> Vec<(String, String, bool)> {
     let list = run(&empty("x").dir, &["list", "--json"]).exits(0).json();
-    let options = list["stacks"][0]["options"].as_array().unwrap().iter();
+    let options = list["stacks"][0]["options"].as_array().unwrap().iter().filter(|option| option["when"].is_null());
     let values = options.flat_map(|option| {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let values = option["values"].as_array().unwrap().iter();
@@ -58,12 +59,19 @@ fn edited(flags: &[&str]) -> Project {
     project
 }
 
+/// The files of a project, without the lock. In a list of settings, what is added later stands below what was there.
+fn code(project: &Project) -> BTreeMap<String, Vec<u8>> {
+    let files = planned(&project.dir).into_iter().filter(|(path, _)| !path.contains(".authwright/"));
+    let mut files: BTreeMap<String, Vec<u8>> = files.collect();
+    let list = files.get_mut(".env.example").unwrap();
+    let mut lines: Vec<&[u8]> = list.split(|byte| *byte == b'\n').collect();
+    lines.sort_unstable();
+    *list = lines.join(&b'\n');
+    files
+}
+
 #[test]
 fn an_answer_given_later_is_as_if_given_at_once_and_the_users_words_stay() {
-    let code = |project: &Project| {
-        let files = planned(&project.dir).into_iter().filter(|(path, _)| !path.contains(".authwright/"));
-        files.collect::<BTreeMap<_, _>>()
-    };
     let mut seen = 0;
     for (flag, value, _) in answers().into_iter().filter(|(.., default)| !default) {
         let project = edited(&[]);
@@ -77,6 +85,43 @@ fn an_answer_given_later_is_as_if_given_at_once_and_the_users_words_stay() {
         assert!(planned(&project.dir) == before, "{flag} {value}: undo gave something else back");
     }
     assert!(seen >= 5, "{seen}");
+}
+
+/// Each module that can stand alone, with each other one that is added to it later.
+fn pairs() -> Vec<[String; 2]> {
+    let list = run(&empty("x").dir, &["list", "--json"]).exits(0).json();
+    let modules = list["stacks"][0]["modules"].as_array().unwrap().clone();
+    let id = |module: &Value| module["id"].as_str().unwrap().to_owned();
+    let all: Vec<String> = modules.iter().map(id).collect();
+    let alone = modules.iter().filter(|module| module["beside_one_of"].is_null()).map(id);
+    let with_others = |first: String| all.iter().map(move |other| [first.clone(), other.clone()]);
+    alone.flat_map(with_others).filter(|[first, other]| first != other).collect()
+}
+
+#[test]
+fn a_module_added_later_is_as_if_added_at_once_and_the_users_words_stay() {
+    assert!(pairs().len() >= 4);
+    for [first, module] in pairs() {
+        let project = edited(&["--with", &first]);
+        let before = planned(&project.dir);
+        run(&project.dir, &["add", "--with", &module, "--yes", "--no-check"]).exits(0);
+        let both = format!("{first},{module}");
+        assert!(code(&project) == code(&edited(&["--with", &both])), "{both}: another app than at once");
+        let main = read(&project.dir, "src/main.rs");
+        assert!(main.contains("// Mine.") && read(&project.dir, "src/auth/README.md").contains("Mine.\n"), "{main}");
+        run(&project.dir, &["undo", "--yes"]).exits(0);
+        assert!(planned(&project.dir) == before, "{both}: undo gave something else back");
+    }
+}
+
+#[test]
+fn a_provider_that_is_added_later_joins_the_others() {
+    let project = edited(&["--with", "password,oidc", "--providers", "google"]);
+    let before = planned(&project.dir);
+    run(&project.dir, &["add", "--providers", "github", "--yes", "--no-check"]).exits(0);
+    assert!(code(&project) == code(&edited(&["--with", "password,oidc", "--providers", "google,github"])));
+    run(&project.dir, &["undo", "--yes"]).exits(0);
+    assert!(planned(&project.dir) == before, "undo gave something else back");
 }
 
 /// Counts of lines change with the templates.

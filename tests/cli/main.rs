@@ -21,6 +21,7 @@ mod probe;
 mod prompts;
 mod shapes;
 mod snapshots;
+mod stacks;
 mod undo;
 mod verify;
 mod writes;

@@ -101,10 +101,30 @@ fn this_machine_is_known_in_each_spelling() {
 fn a_host_that_was_allowed_is_the_one_that_was_named() {
     let project = empty("nothing");
     let contract = ["--contract", "not-there.toml"];
-    let allowed = [&["http://192.0.2.7", "--allow-host", "192.0.2.7"][..], &contract].concat();
-    run(&project.dir, &[&["probe"], &allowed[..]].concat()).exits(1);
+    for (url, name) in [
+        ("http://192.0.2.7", "192.0.2.7"),
+        ("http://foreign.invalid", "Foreign.Invalid"),
+        ("http://[2001:db8::1]", "[2001:DB8::1]"),
+        ("http://[2001:db8::1]", "2001:db8:0::1"),
+    ] {
+        let allowed = [&["probe", url, "--allow-host", name][..], &contract].concat();
+        let run = run(&project.dir, &allowed).exits(1);
+        assert!(run.err.contains("not-there.toml"), "{url}: {}", run.err);
+    }
     let other = [&["http://192.0.2.8", "--allow-host", "192.0.2.7"][..], &contract].concat();
     refused(&project.dir, &other, &["192.0.2.8", "is not this machine"]);
+}
+
+#[test]
+fn mail_is_taken_at_an_address() {
+    let project = empty("nothing");
+    let at = |place| ["http://127.0.0.1:3000", "--contract", "not-there.toml", "--smtp", place];
+    for place in ["127.0.0.1:2525", "[::1]:2525", "localhost:2525"] {
+        let run = run(&project.dir, &[&["probe"], &at(place)[..]].concat()).exits(1);
+        assert!(run.err.contains("not-there.toml"), "{place}: {}", run.err);
+    }
+    let run = run(&project.dir, &[&["probe"], &at("mail.invalid:25")[..]].concat()).exits(2);
+    assert!(run.err.contains("as in 127.0.0.1:2525"), "{}", run.err);
 }
 
 #[test]

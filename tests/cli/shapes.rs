@@ -19,9 +19,9 @@ fn list() {
     assert_eq!(keys(stack), ["id", "name", "version", "versions", "modules", "options"]);
     assert_eq!(
         (keys(&stack["modules"][0]), &stack["modules"][0]["default"]),
-        (vec!["id", "summary", "default"], &true.into())
+        (vec!["id", "summary", "default", "beside_one_of"], &true.into())
     );
-    assert_eq!(keys(&stack["options"][0]), ["id", "question", "default", "values", "multiple", "fixed"]);
+    assert_eq!(keys(&stack["options"][0]), ["id", "question", "default", "values", "multiple", "fixed", "when"]);
 }
 
 #[test]

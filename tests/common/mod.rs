@@ -28,6 +28,9 @@ pub const SERVED: [&str; 11] = [
 /// Fixtures in which the place to wire is left to the user.
 pub const BY_HAND: [&str; 2] = ["axum-server", "two-servers"];
 
+/// Folders that tools make.
+const BUILT: [&str; 5] = ["target", ".venv", "__pycache__", ".pytest_cache", ".mypy_cache"];
+
 /// A fixture's copy in a temporary folder.
 pub struct Project {
     _temp: tempfile::TempDir,
@@ -35,7 +38,11 @@ pub struct Project {
 }
 
 pub fn fixture(name: &str) -> Project {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/axum").join(name);
+    of_stack("axum", name)
+}
+
+pub fn of_stack(stack: &str, name: &str) -> Project {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(stack).join(name);
     let project = empty(name);
     copy(&source, &project.dir);
     project
@@ -54,7 +61,7 @@ fn copy(from: &Path, to: &Path) {
         let entry = entry.unwrap();
         let target = to.join(entry.file_name());
         if entry.file_type().unwrap().is_dir() {
-            if entry.file_name() != "target" {
+            if !BUILT.contains(&entry.file_name().to_str().unwrap_or_default()) {
                 fs::create_dir(&target).unwrap();
                 copy(&entry.path(), &target);
             }
@@ -76,7 +83,7 @@ fn walk(root: &Path, dir: &Path, files: &mut BTreeMap<String, Vec<u8>>) {
         let path = entry.unwrap().path();
         let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
         if path.is_dir() && !path.is_symlink() {
-            if !["target", ".git"].contains(&name.as_str()) {
+            if name != ".git" && !path.file_name().is_some_and(|name| BUILT.iter().any(|built| name == *built)) {
                 files.insert(format!("{name}/"), vec![]);
                 walk(root, &path, files);
             }
@@ -88,7 +95,9 @@ fn walk(root: &Path, dir: &Path, files: &mut BTreeMap<String, Vec<u8>>) {
 
 /// The tree without what depends on the registry and the machine.
 pub fn planned(dir: &Path) -> BTreeMap<String, Vec<u8>> {
-    let derived = |name: &String| name.ends_with("Cargo.lock") || name.ends_with(".authwright/proof.toml");
+    let derived = |name: &String| {
+        name.ends_with("Cargo.lock") || name.ends_with("uv.lock") || name.ends_with(".authwright/proof.toml")
+    };
     tree(dir).into_iter().filter(|(name, _)| !derived(name)).collect()
 }
 

@@ -40,6 +40,7 @@ pub struct Weave {
 pub struct Mutant {
     pub id: String,
     pub what: String,
+    /// Of the app that it is tried in; `with` names modules, separated by commas.
     #[serde(default)]
     pub answers: Answers,
     /// Whether it can be woven.
@@ -64,6 +65,9 @@ pub struct Edit {
     pub replace: String,
 }
 
+/// What an app has unless something else is asked for.
+const MODULE: &str = "password";
+
 /// Option to value, where it matters.
 pub type Answers = BTreeMap<String, String>;
 
@@ -72,11 +76,20 @@ impl Mutant {
         self.id.split('.').next().unwrap_or_default()
     }
 
-    /// Whether it exists in an app with these flags.
+    /// Whether it exists in an app with these flags: one that has the module by default, unless others are named. An option
+    /// that no flag gives takes several values at once, and what they change is data.
     pub fn fits(&self, flags: &[String]) -> bool {
-        let given =
-            |option: &str, value: &str| flags.windows(2).any(|pair| pair == [format!("--{option}"), value.into()]);
-        self.answers.iter().all(|(option, value)| given(option, value))
+        let given = |option: &str| {
+            let at = flags.iter().position(|flag| flag.strip_prefix("--") == Some(option));
+            at.map(|at| flags[at + 1].as_str())
+        };
+        let modules: Vec<&str> = given("with").unwrap_or(MODULE).split(',').collect();
+        let needed = self.answers.get("with").map_or(MODULE, String::as_str);
+        needed.split(',').all(|module| modules.contains(&module))
+            && self
+                .answers
+                .iter()
+                .all(|(option, value)| option == "with" || given(option).is_none_or(|given| given == value))
     }
 
     /// Takes the protection out of an app.

@@ -7,10 +7,12 @@ use toml::{Table, Value};
 
 /// Renames what a client of the app sees.
 pub fn rename(app: &Path) {
-    for entry in fs::read_dir(app.join("src/auth")).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_some_and(|extension| extension == "rs") {
-            rewrite(&path, source);
+    for folder in ["src/auth", "src/auth/bearer"] {
+        for entry in fs::read_dir(app.join(folder)).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "rs") {
+                rewrite(&path, source);
+            }
         }
     }
     rewrite(&app.join("src/auth_example.rs"), |text| source(text).replace("\"user_id\"", "\"USER_ID\""));

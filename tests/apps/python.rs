@@ -1,0 +1,75 @@
+//! A Python stack for real: made, checked, linted, and attacked.
+
+use std::{path::Path, process::Command};
+
+use serde_json::Value;
+
+use crate::{
+    common::{self, Project, must, of_stack, tree},
+    run, turn,
+};
+
+/// A tool of the language, in a version that is known to be pleased.
+fn tool(dir: &Path, words: &[&str]) {
+    must(Command::new("uv").current_dir(dir).args(["run", "--quiet"]).args(words));
+}
+
+/// `ruff` and `mypy` find nothing in what was generated.
+fn pleases(dir: &Path) {
+    tool(dir, &["--with", "ruff==0.17.6", "ruff", "check", "--isolated", "app/auth"]);
+    tool(dir, &["--with", "ruff==0.17.6", "ruff", "format", "--isolated", "--check", "app/auth"]);
+    tool(dir, &["--with", "mypy==2.4.1", "mypy", "--strict", "app"]);
+}
+
+fn made(options: &[&str]) -> Project {
+    let project = common::empty("made");
+    run(&project.dir, &[&["new", "shop", "--stack", "fastapi", "--name", "shop", "--yes"], options].concat()).exits(0);
+    project
+}
+
+fn all_passed(done: &Value) {
+    let steps = done["check"].as_array().unwrap();
+    assert!(steps.len() >= 3 && steps.iter().all(|step| step["result"] == "passed"), "{steps:?}");
+}
+
+#[test]
+fn new_is_checked_and_pleases_the_linters() {
+    let _turn = turn();
+    let project = made(&["--profile", "strict"]);
+    let app = project.dir.join("shop");
+    assert!(app.join("uv.lock").exists());
+    pleases(&app);
+    assert!(run(&app, &["verify"]).exits(0).err.contains("test: passed"));
+}
+
+#[test]
+fn a_project_is_added_to_checked_and_given_back() {
+    let _turn = turn();
+    for name in ["plain", "factory"] {
+        let project = of_stack("fastapi", name);
+        let before = tree(&project.dir);
+        all_passed(&run(&project.dir, &["add", "--yes", "--json"]).exits(0).json());
+        run(&project.dir, &["undo", "--yes"]).exits(0);
+        assert_eq!(tree(&project.dir), before);
+    }
+}
+
+/// Of the critical controls; `SEVERITY=critical,high,medium` attacks by all, which takes a quarter of an hour.
+#[test]
+fn attacks_on_an_api_in_python_fail() {
+    let _turn = turn();
+    let project = common::empty("probed");
+    run(&project.dir, &["new", "app", "--stack", "fastapi", "--yes", "--no-check"]).exits(0);
+    let severity = std::env::var("SEVERITY").unwrap_or_else(|_| "critical".to_owned());
+    let done = run(&project.dir, &["probe", "app", "--json", "--severity", &severity]);
+    let found = done.json();
+    let of = |result: &str| -> Vec<&Value> {
+        found["controls"].as_array().unwrap().iter().filter(|control| control["result"] == result).collect()
+    };
+    let bad = [of("fail"), of("not-run")].concat();
+    assert!(bad.is_empty(), "{}\n{}", serde_json::to_string_pretty(&bad).unwrap(), done.err);
+    let departing: Vec<&str> = of("deviation").iter().map(|control| control["id"].as_str().unwrap()).collect();
+    assert!(departing.iter().all(|id| ["PWD-06", "CSR-01"].contains(id)), "{departing:?}");
+    assert!(of("pass").len() >= if severity == "critical" { 26 } else { 90 }, "{}", of("pass").len());
+    done.exits(0);
+}
