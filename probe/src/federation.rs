@@ -48,6 +48,23 @@ impl App {
         Err(Stop::NotApplicable("the application has one provider; this attack needs two".to_owned()))
     }
 
+    /// Whether the provider is one that says when somebody signed in there, and can so be asked for it anew.
+    pub fn says_when(&self, provider: &Provider) -> bool {
+        self.contract.providers.iter().any(|names| names.id == provider.id && names.max_age.is_some())
+    }
+
+    /// What sends a browser to the first provider, each with its name. One that does not say when somebody signed in there
+    /// cannot be asked for it anew.
+    ///
+    /// # Errors
+    /// When there is no provider, or no such role.
+    pub fn departures(&self) -> Outcome<Vec<(&'static str, Call)>> {
+        let provider = self.provider(0)?;
+        let reauth = self.says_when(provider).then_some("OIDC_REAUTH");
+        let roles = ["OIDC_START", "OIDC_LINK"].into_iter().chain(reauth);
+        roles.map(|role| Ok((role, self.role_at(role, provider)?))).collect()
+    }
+
     /// Whether accounts have passwords.
     pub fn has_passwords(&self) -> bool {
         self.modules.is_empty() || self.modules.iter().any(|module| module == "password")

@@ -538,9 +538,11 @@ impl Lab {
         authority.as_ref().map_err(|error| anyhow!("{error}"))
     }
 
+    /// Those that say when somebody signed in come first: more can be asked of them.
     fn providers(&self) -> Result<Arc<[Provider]>> {
-        let ours = self.contract.providers.iter().filter(|names| names.issuer.is_some());
-        ours.map(|names| Provider::start(&names.id, self.authority()?)).collect()
+        let mut ours: Vec<_> = self.contract.providers.iter().filter(|names| names.issuer.is_some()).collect();
+        ours.sort_by_key(|names| names.max_age.is_none());
+        ours.into_iter().map(|names| Provider::start(&names.id, self.authority()?)).collect()
     }
 
     /// What the application is told of providers, and of those that are not the probe's.

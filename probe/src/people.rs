@@ -122,7 +122,9 @@ impl Client {
             let request = self.guarded(&app.role("REAUTH")?.field("password", person.password.as_str()))?;
             return Ok((self, request));
         }
-        self.about_to_return(&app.role_at("OIDC_REAUTH", app.provider(0)?)?, person)
+        let provider = app.provider(0)?;
+        let role = if app.says_when(provider) { "OIDC_REAUTH" } else { "OIDC_START" };
+        self.about_to_return(&app.role_at(role, provider)?, person)
     }
 
     /// Confirms an address, from a browser that did not register it.

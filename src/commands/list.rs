@@ -37,7 +37,7 @@ fn object(pack: &Pack) -> Value {
             json!({
                 "id": option.id,
                 "question": option.question,
-                "default": if option.multiple { Value::Null } else { option.default.as_str().into() },
+                "default": Some(&option.default).filter(|value| !value.is_empty()),
                 "values": values,
                 "multiple": option.multiple,
                 "fixed": option.fixed,

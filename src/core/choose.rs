@@ -41,6 +41,16 @@ impl Answer {
             Self::Several(values) => values,
         }
     }
+
+    /// What is taken where nothing is picked, if the pack says so.
+    fn or(self, default: &str) -> Self {
+        match self {
+            Self::Several(values) if values.is_empty() && !default.is_empty() => {
+                Self::Several(vec![default.to_owned()])
+            }
+            answer => answer,
+        }
+    }
 }
 
 /// As it is typed behind a flag.
@@ -87,10 +97,12 @@ impl Answers {
         let facts = facts::of_modules(pack, &modules);
         let mut options = BTreeMap::new();
         for option in &pack.manifest.option {
-            if given.options.contains_key(&option.id) && !render::holds(option.when.as_deref(), &facts)? {
+            let applies = render::holds(option.when.as_deref(), &facts)?;
+            if given.options.contains_key(&option.id) && !applies {
                 return Err(idle(option, &modules).into());
             }
-            options.insert(option.id.clone(), answer(pack, option, given)?);
+            let answer = answer(pack, option, given)?;
+            options.insert(option.id.clone(), if applies { answer.or(&option.default) } else { answer });
         }
         if let Some(id) = given.options.keys().find(|id| !options.contains_key(*id)) {
             let what = format!("`--{id}` does not apply to {}", pack.manifest.name);

@@ -106,7 +106,7 @@ pub struct Beside {
 pub struct PackOption {
     pub id: String,
     pub question: String,
-    /// With `multiple`, none is the default.
+    /// With `multiple`, what is taken where nothing is picked; empty for nothing.
     #[serde(default)]
     pub default: String,
     pub choice: Vec<Choice>,

@@ -84,9 +84,11 @@ fn results(found: &Value) -> BTreeMap<&str, &str> {
     controls(found).iter().map(|one| (one["id"].as_str().unwrap(), one["result"].as_str().unwrap())).collect()
 }
 
+/// Two instances on `PostgreSQL`, and one on `SQLite` in which everything has another name.
 #[test]
 fn an_api_holds_by_whatever_names() {
-    let found = all_hold("api with tokens, SQLite", TOKENS);
+    let postgres = [TOKENS, &["--db", "postgres"]].concat();
+    let found = all_hold("api with tokens, PostgreSQL, two instances", &postgres);
     let other = probed_after(TOKENS, &[], renamed::rename);
     assert_eq!(results(&found), results(&other));
 }
@@ -106,11 +108,6 @@ fn people_of_providers_alone_are_as_safe() {
     let of = |result| results.iter().filter(move |one| *one.1 == result).map(|one| *one.0);
     assert!(of("pass").count() >= 108, "{results:?}");
     assert_eq!(of("not-applicable").collect::<BTreeSet<_>>(), BTreeSet::from(ABOUT_OTHERS));
-}
-
-#[test]
-fn two_instances_on_postgresql_hold() {
-    all_hold("api with tokens, PostgreSQL, two instances", &[TOKENS, &["--db", "postgres"]].concat());
 }
 
 #[test]

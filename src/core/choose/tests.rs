@@ -55,6 +55,19 @@ fn defaults_fill_what_was_not_given() {
 }
 
 #[test]
+fn what_is_taken_where_nothing_is_picked_stays_when_more_is_picked_later() {
+    let mut pack = pack();
+    let option = pack.manifest.option.last_mut().unwrap();
+    (option.default, option.when) = ("ci".to_owned(), Some("module.oidc".to_owned()));
+    assert_eq!(told(&Answers::new(&pack, &Given::default()).unwrap(), "extra"), "");
+    let recorded = Answers::new(&pack, &given(Some(&["oidc"]), &[])).unwrap();
+    assert_eq!(told(&recorded, "extra"), "ci");
+    let later = Given { recorded, ..given(None, &[("extra", "agents")]) };
+    assert_eq!(told(&Answers::new(&pack, &later).unwrap(), "extra"), "ci,agents");
+    assert_eq!(told(&Answers::new(&pack, &given(Some(&["oidc"]), &[("extra", "agents")])).unwrap(), "extra"), "agents");
+}
+
+#[test]
 fn modules_are_in_the_packs_order_once() {
     let answers = Answers::new(&pack(), &given(Some(&["oidc", "password", "oidc"]), &[])).unwrap();
     assert_eq!(answers.modules, ["password", "oidc"]);

@@ -115,7 +115,7 @@ fn built(dir: &Path, mutant: &Mutant) -> Seen {
 }
 
 /// Does something while the mutant is in the app.
-pub fn with<T>(mutant: &Mutant, dir: &Path, work: impl FnOnce() -> T) -> T {
+fn with<T>(mutant: &Mutant, dir: &Path, work: impl FnOnce() -> T) -> T {
     let files = mutant.edit.iter().map(|edit| dir.join(&edit.file));
     let before: BTreeMap<_, _> = files.map(|path| (path.clone(), fs::read(path).unwrap())).collect();
     mutant.apply(dir);

@@ -29,8 +29,7 @@ pub(super) fn strict(test: &mut Test<'_>) -> Outcome {
 /// What sends a browser to a provider is told where to go afterwards, in a text.
 fn travels(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
     let (_, client) = app.member()?;
-    for role in ["OIDC_START", "OIDC_LINK", "OIDC_REAUTH"] {
-        let call = app.role_at(role, app.provider(0)?)?;
+    for (role, call) in app.departures()? {
         if !call.role().fields.contains_key("next") {
             continue;
         }

@@ -10,7 +10,7 @@ use crate::{
     federation::Visit,
     http::Answer,
     lab::{App, Setup},
-    provider::{Grant, Provider, Subject},
+    provider::{Grant, Provider, Subject, now},
     test::{Outcome, Test},
 };
 
@@ -174,5 +174,28 @@ pub(in crate::controls) fn stale(test: &mut Test<'_>) -> Outcome {
         test.refuses(&format!("{role} needs a session that is fresh"), holds, &answer);
     }
     test.refuses("an old session unlinks nothing", has_identity(&client, provider)?, "the identity is gone");
+    unattended(test, &app)
+}
+
+/// An open browser is signed in at its provider without anybody there: coming back from it is no proof of anything new.
+fn unattended(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
+    let provider = app.provider(0)?;
+    if !app.says_when(provider) {
+        return Ok(());
+    }
+    let subject = Subject::new();
+    let mut client = app.federated(0, &subject)?;
+    let lately = client.copy().call(&app.role_at("OIDC_LINK", provider)?)?;
+    test.works("who signed in at the provider just now may link", !lately.denied(), &lately)?;
+    for (what, grant) in [
+        ("long ago", Grant::new(&subject).claim("auth_time", now() - 3600)),
+        ("at a time that is not told", Grant::new(&subject).no_claim("auth_time")),
+    ] {
+        let answer = client.sign_in_at(provider, grant)?;
+        let answer =
+            if client.is_signed_in()? { client.copy().call(&app.role_at("OIDC_LINK", provider)?)? } else { answer };
+        let what = format!("OIDC_LINK needs more than a provider's session of somebody who signed in there {what}");
+        test.refuses(&what, answer.denied(), &answer);
+    }
     Ok(())
 }

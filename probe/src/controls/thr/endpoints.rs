@@ -41,10 +41,8 @@ const VISITS: usize = 30;
 
 /// Each visit has the application keep something. Whoever begins too many keeps their session.
 fn travellers(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
-    let provider = app.provider(0)?;
-    for role in ["OIDC_START", "OIDC_LINK", "OIDC_REAUTH"] {
+    for (role, call) in app.departures()? {
         let (_, mut client) = app.member()?;
-        let call = app.role_at(role, provider)?;
         let made = attempts(VISITS + 1, |_| client.call(&call))?;
         limited(test, role, &made, VISITS + 1)?;
         let me = client.me()?;

@@ -8,13 +8,10 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::json;
-[%- if module.oidc %]
-use sqlx::Row;
-[%- endif %]
 
 use super::{
     audit::{self, Event},
-    db::{Connection, [% if module.oidc %]Database, [% endif %]now},
+    db::{Connection, now},
     email,
     input::Input,
     mail::Letter,
@@ -26,15 +23,11 @@ use super::{
 };
 
 /// One row of `auth_users`, as far as handlers need it.
-[% if not module.oidc -%]
 #[derive(sqlx::FromRow)]
-[% endif -%]
 pub struct Account {
     pub id: String,
     pub email: String,
-[%- if module.oidc %]
     /// Empty if there is none, as in an account that came from a provider.
-[%- endif %]
     pub password_hash: String,
     pub verified_at: Option<i64>,
     pub disabled_at: Option<i64>,
@@ -42,27 +35,11 @@ pub struct Account {
     pub failed_logins: i64,
 }
 
-[% if module.oidc -%]
-impl<'r> sqlx::FromRow<'r, <Database as sqlx::Database>::Row> for Account {
-    fn from_row(row: &'r <Database as sqlx::Database>::Row) -> Result<Self, sqlx::Error> {
-        let password_hash: Option<String> = row.try_get("password_hash")?;
-        Ok(Self {
-            id: row.try_get("id")?,
-            email: row.try_get("email")?,
-            password_hash: password_hash.unwrap_or_default(),
-            verified_at: row.try_get("verified_at")?,
-            disabled_at: row.try_get("disabled_at")?,
-            epoch: row.try_get("epoch")?,
-            failed_logins: row.try_get("failed_logins")?,
-        })
-    }
-}
-
-[% endif -%]
 impl Account {
     pub async fn by_email(db: &mut Connection, email: &str) -> Result<Option<Self>, sqlx::Error> {
         sqlx::query_as(
-            "SELECT id, email, password_hash, verified_at, disabled_at, epoch, failed_logins
+            "SELECT id, email, COALESCE(password_hash, '') AS password_hash, verified_at, disabled_at,
+                    epoch, failed_logins
              FROM auth_users WHERE email = $1",
         )
         .bind(email)

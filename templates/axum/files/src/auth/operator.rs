@@ -36,7 +36,9 @@ pub async fn run(
     let words = [arguments.next(), arguments.next(), arguments.next()];
     let said = match words.each_ref().map(Option::as_deref) {
         [Some("audit"), whom, None] => trail(auth, whom).await?,
-        [Some(command), Some(whom), None] => vec![act(auth, command, whom).await?],
+        [Some(command @ ("disable" | "enable" | "revoke")), Some(whom), None] => {
+            vec![act(auth, command, whom).await?]
+        }
         _ => return Err(StartError::Operator(USAGE.to_owned())),
     };
     let mut out = std::io::stdout().lock();

@@ -88,7 +88,11 @@ problems! {
     email_unchanged: UNPROCESSABLE_ENTITY, "The account has this e-mail address already.";
 [%- endif %]
     session_unknown: NOT_FOUND, "There is no such session. It may have ended.";
+[%- if module.password %]
     token_invalid: BAD_REQUEST, "This link is not valid, was used, or has expired.";
+[%- elif module.tokens %]
+    token_invalid: BAD_REQUEST, "This token is not valid, was used, or has expired.";
+[%- endif %]
 [%- if module.tokens %]
     invalid_grant: BAD_REQUEST, "This refresh token is not valid, was used, or has expired.";
     invalid_scope: BAD_REQUEST, "A scope is unknown, or more than was granted.";
@@ -147,11 +151,13 @@ impl Problem {
     pub(super) fn is_not_signed_in(&self) -> bool {
         self.code == Self::not_signed_in().code
     }
-[%- if ui == 'pages' %]
+[%- if ui == 'pages' or module.oidc %]
 
     pub(super) fn code(&self) -> &'static str {
         self.code
     }
+[%- endif %]
+[%- if ui == 'pages' %]
 
     pub(super) fn title(&self) -> &'static str {
         self.title

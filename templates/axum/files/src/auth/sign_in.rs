@@ -88,10 +88,8 @@ pub async fn prove(visit: &Visit, email: &str, password: &Password) -> Result<Ac
     let account = Account::by_email(&mut db, email).await?;
     drop(db);
     let stored = account.as_ref().map(|account| account.password_hash.as_str());
-[%- if module.oidc %]
     // No password fits where there is none; that takes as long as where there is no account.
     let stored = stored.filter(|hash| !hash.is_empty());
-[%- endif %]
     let matches = auth.hasher().verify(password, stored).await?;
     let cap = auth.settings().policy.login_cap;
     let usable = |account: &Account| account.disabled_at.is_none() && account.failed_logins < cap;
@@ -235,10 +233,15 @@ pub async fn begin(visit: &Visit, id: &str, epoch: i64, auth_time: i64) -> Resul
 [% endif -%]
 [% if module.oidc -%]
 /// Starts a session for somebody whom a provider vouches for, under a new identifier, and ends the one
-/// that the request came with (ASVS 7.2.4).
-pub async fn begin_federated(visit: &Visit, id: &str, epoch: i64) -> Result<(), Problem> {
+/// that the request came with (ASVS 7.2.4). `auth_time` is when they signed in there.
+pub async fn begin_federated(
+    visit: &Visit,
+    id: &str,
+    epoch: i64,
+    auth_time: i64,
+) -> Result<(), Problem> {
     let expires_at = now() + visit.auth().settings().policy.session_absolute;
-    begin_as(visit, id, epoch, now(), expires_at, PROVIDER).await
+    begin_as(visit, id, epoch, auth_time, expires_at, PROVIDER).await
 }
 
 [% endif -%]

@@ -16,7 +16,7 @@ pub struct User {
     pub id: String,
     /// The confirmed address, in canonical form.
     pub email: String,
-    /// When the [% if module.password %]password was last entered in this session[% else %]user last signed in[% endif %], in Unix seconds.
+    /// When the [% if module.password %]password was last entered in this session[% else %]user last signed in[% endif %], in Unix seconds[% if module.oidc %]; at a provider, as it says[% endif %].
     pub auth_time: i64,
     /// The session's name in lists; opens nothing.
     pub(super) session: String,

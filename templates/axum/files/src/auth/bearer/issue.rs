@@ -18,6 +18,7 @@ use crate::auth::{
 [%- if module.password %]
     sign_in::{self, Login},
 [%- endif %]
+    throttle,
     visit::Visit,
 };
 
@@ -87,9 +88,10 @@ async fn by_password(
 [% endif %]
 /// For a program in the user's browser. What it gets ends with the session.
 async fn by_session(visit: &Visit) -> Result<Grant, Problem> {
+    let policy = &visit.auth().settings().policy;
+    throttle::per_source(visit, "issue", policy.refresh_source).await?;
     let user = User::from_session(visit.session()).await?;
     let user = user.ok_or(Problem::not_signed_in())?;
-    let absolute = visit.auth().settings().policy.refresh_absolute;
     Ok(Grant {
         user_id: user.id,
         epoch: user.epoch,
@@ -98,7 +100,7 @@ async fn by_session(visit: &Visit) -> Result<Grant, Problem> {
 [%- endif %]
         session: Some(user.session),
         authenticated_at: user.auth_time,
-        expires_at: user.expires_at.min(now() + absolute),
+        expires_at: user.expires_at.min(now() + policy.refresh_absolute),
     })
 }
 

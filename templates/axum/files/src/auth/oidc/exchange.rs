@@ -38,6 +38,8 @@ pub struct Person {
     pub email: Option<String>,
     /// Whether the provider says that the address is theirs.
     pub email_verified: bool,
+    /// When they signed in there, in Unix seconds; 0 if the provider could say and does not.
+    pub auth_time: i64,
 }
 
 type Token = IdToken<Claims, CoreGenderClaim, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm>;
@@ -184,6 +186,16 @@ fn is_recent(provider: &Provider, transaction: &Transaction, time: Option<i64>) 
     time.is_some_and(|time| time >= oldest - LEEWAY && time <= now() + LEEWAY)
 }
 
+/// An open browser is signed in at its provider without anybody there, so that coming from one proves
+/// nobody anew (ASVS 7.5.1). Of a provider that never says when it was, it is now.
+fn signed_in_at(provider: &Provider, claims: &Verified) -> i64 {
+    if provider.preset.reauth {
+        claims.auth_time().map_or(0, |time| time.timestamp().clamp(0, now()))
+    } else {
+        now()
+    }
+}
+
 /// Who it is. UserInfo is asked only where the token has no address; the library compares its
 /// subject with the token's.
 async fn about(
@@ -198,6 +210,7 @@ async fn about(
         subject: claims.subject().to_string(),
         email,
         email_verified,
+        auth_time: signed_in_at(provider, claims),
     };
     if let Some(email) = claims.email() {
         let extra = claims.additional_claims().xms_edov.as_ref();

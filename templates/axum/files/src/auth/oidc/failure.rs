@@ -12,7 +12,7 @@ pub enum Failure {
     Refused(&'static str),
     /// The provider does not answer, or not as one.
     Unavailable,
-    /// Something of our own.
+    /// Something of our own, such as an identity that is somebody else's.
     Problem(Problem),
 }
 
@@ -28,7 +28,12 @@ impl Failure {
                 audit::refusal(visit, "oidc_refused", "unavailable").await;
                 Problem::provider_unavailable()
             }
-            Self::Problem(problem) => problem,
+            Self::Problem(problem) => {
+                if problem.code() != Problem::unavailable().code() {
+                    audit::refusal(visit, "oidc_refused", problem.code()).await;
+                }
+                problem
+            }
         }
     }
 }

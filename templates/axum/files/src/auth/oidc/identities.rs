@@ -46,7 +46,7 @@ pub async fn sign_in(visit: &Visit, provider: &Provider, person: &Person) -> Res
         }
     }
     let owner = owner.ok_or(Problem::unavailable())?;
-    sign_in::begin_federated(visit, &owner.id, owner.epoch).await
+    sign_in::begin_federated(visit, &owner.id, owner.epoch, person.auth_time).await
 }
 
 /// Nothing if another request was faster.
@@ -59,13 +59,8 @@ async fn owner_or_new(
     let owner = match owner_of(&mut tx, person).await? {
         Some(owner) => owner,
         None => {
-            let Some(email) = proven_address(person) else {
-                // The trail has a connection of its own, which would wait for this one.
-                tx.rollback().await?;
-                audit::refusal(visit, "oidc_refused", "email_unverified").await;
-                return Err(Problem::email_unverified());
-            };
-            let Some(owner) = take_address(&mut tx, &email).await? else {
+            let email = proven_address(person).ok_or(Problem::email_unverified())?;
+            let Some(owner) = take_address(&mut tx, &email, person).await? else {
                 return Ok(None);
             };
             if !insert(&mut tx, &owner.id, provider, person).await? {
@@ -104,8 +99,12 @@ fn proven_address(person: &Person) -> Option<String> {
 }
 
 /// Makes the account of an address. One that is there already, and confirmed, is not handed over: its
-/// owner signs in and links the provider.
-async fn take_address(db: &mut Connection, email: &str) -> Result<Option<Owner>, Problem> {
+/// owner signs in and links the provider. Nothing if another request made it just now.
+async fn take_address(
+    db: &mut Connection,
+    email: &str,
+    person: &Person,
+) -> Result<Option<Owner>, Problem> {
     let account: Option<(String, bool)> = sqlx::query_as(
         "SELECT id, verified_at IS NULL AND disabled_at IS NULL FROM auth_users WHERE email = $1",
     )
@@ -113,6 +112,7 @@ async fn take_address(db: &mut Connection, email: &str) -> Result<Option<Owner>,
     .fetch_optional(&mut *db)
     .await?;
     match account {
+        Some((_, false)) if owner_of(db, person).await?.is_some() => Ok(None),
         Some((_, false)) => Err(Problem::account_exists()),
         Some((id, true)) => take_over(db, id).await,
         None => Ok(create(db, email).await?),
@@ -216,7 +216,7 @@ pub async fn reauth(visit: &Visit, user: &User, person: &Person) -> Result<bool,
     // With the session's epoch: one that was ended meanwhile is not renewed.
     let is_theirs = owner.is_some_and(|owner| owner.id == user.id && owner.epoch == user.epoch);
     if is_theirs {
-        sign_in::begin_federated(visit, &user.id, user.epoch).await?;
+        sign_in::begin_federated(visit, &user.id, user.epoch, person.auth_time).await?;
     }
     Ok(is_theirs)
 }

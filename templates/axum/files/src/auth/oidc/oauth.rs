@@ -17,7 +17,7 @@ use super::{
     start::{Begun, challenge},
     transaction::{Opened, Transaction},
 };
-use crate::auth::{Auth, settings::Settings};
+use crate::auth::{Auth, db::now, settings::Settings};
 
 pub type Client =
     BasicClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
@@ -94,6 +94,7 @@ pub async fn person(
         subject: profile.id.to_string(),
         email_verified: address.as_ref().is_some_and(|address| address.verified),
         email: address.map(|address| address.email),
+        auth_time: now(),
     })
 }
 

@@ -1,7 +1,5 @@
 //! What is known of each provider. DEPLOYMENT.md says where its client is made.
 
-[% set all = providers -%]
-[% if not all %][% set all = ["generic"] %][% endif -%]
 use [= import.openidconnect =]::core::CoreJwsSigningAlgorithm;
 
 /// A provider, as data: nothing else in this folder knows one by name.
@@ -44,12 +42,12 @@ pub enum Protocol {
         issuer: Option<&'static str>,
         algorithms: &'static [CoreJwsSigningAlgorithm],
     },
-[%- if 'github' in all %]
+[%- if 'github' in providers %]
     /// By an API that an access token of OAuth 2 opens.
     OAuth(Endpoints),
 [%- endif %]
 }
-[%- if 'github' in all %]
+[%- if 'github' in providers %]
 
 /// Of a provider that describes itself nowhere.
 pub struct Endpoints {
@@ -77,7 +75,7 @@ macro_rules! variables {
 
 const USUAL: &[CoreJwsSigningAlgorithm] =
     &[CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256, CoreJwsSigningAlgorithm::EcdsaP256Sha256];
-[%- if 'keycloak' in all or 'generic' in all %]
+[%- if 'keycloak' in providers or 'generic' in providers %]
 const WIDE: &[CoreJwsSigningAlgorithm] = &[
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
     CoreJwsSigningAlgorithm::EcdsaP256Sha256,
@@ -105,7 +103,7 @@ pub const fn open_id(id: &'static str, name: &'static str, variables: Variables)
 
 /// In the order in which people are asked.
 pub static PRESETS: &[Preset] = &[
-[%- if 'google' in all %]
+[%- if 'google' in providers %]
     Preset {
         protocol: Protocol::OpenId {
             issuer: Some("https://accounts.google.com"),
@@ -117,7 +115,7 @@ pub static PRESETS: &[Preset] = &[
         ..open_id("google", "Google", variables!("AUTH_OIDC_GOOGLE"))
     },
 [%- endif %]
-[%- if 'microsoft' in all %]
+[%- if 'microsoft' in providers %]
     Preset {
         prompt: Some("select_account"),
         // It never says `email_verified`: an address there can be anything an administrator typed.
@@ -127,7 +125,7 @@ pub static PRESETS: &[Preset] = &[
         ..open_id("microsoft", "Microsoft", variables!("AUTH_OIDC_MICROSOFT"))
     },
 [%- endif %]
-[%- if 'github' in all %]
+[%- if 'github' in providers %]
     Preset {
         protocol: Protocol::OAuth(Endpoints {
             issuer: "https://github.com/login/oauth",
@@ -143,13 +141,13 @@ pub static PRESETS: &[Preset] = &[
         ..open_id("github", "GitHub", variables!("AUTH_OIDC_GITHUB"))
     },
 [%- endif %]
-[%- if 'gitlab' in all %]
+[%- if 'gitlab' in providers %]
     Preset {
         protocol: Protocol::OpenId { issuer: Some("https://gitlab.com"), algorithms: USUAL },
         ..open_id("gitlab", "GitLab", variables!("AUTH_OIDC_GITLAB"))
     },
 [%- endif %]
-[%- if 'apple' in all %]
+[%- if 'apple' in providers %]
     Preset {
         protocol: Protocol::OpenId {
             issuer: Some("https://appleid.apple.com"),
@@ -162,22 +160,22 @@ pub static PRESETS: &[Preset] = &[
         ..open_id("apple", "Apple", variables!("AUTH_OIDC_APPLE"))
     },
 [%- endif %]
-[%- if 'okta' in all %]
+[%- if 'okta' in providers %]
     open_id("okta", "Okta", variables!("AUTH_OIDC_OKTA")),
 [%- endif %]
-[%- if 'auth0' in all %]
+[%- if 'auth0' in providers %]
     open_id("auth0", "Auth0", variables!("AUTH_OIDC_AUTH0")),
 [%- endif %]
-[%- if 'keycloak' in all %]
+[%- if 'keycloak' in providers %]
     Preset {
         protocol: Protocol::OpenId { issuer: None, algorithms: WIDE },
         ..open_id("keycloak", "Keycloak", variables!("AUTH_OIDC_KEYCLOAK"))
     },
 [%- endif %]
-[%- if 'workos' in all %]
+[%- if 'workos' in providers %]
     Preset { reauth: false, ..open_id("workos", "WorkOS", variables!("AUTH_OIDC_WORKOS")) },
 [%- endif %]
-[%- if 'generic' in all %]
+[%- if 'generic' in providers %]
     Preset {
         protocol: Protocol::OpenId { issuer: None, algorithms: WIDE },
         ..open_id("generic", "Single sign-on", variables!("AUTH_OIDC_GENERIC"))

@@ -27,6 +27,7 @@ use crate::auth::{
     input::{Input, READ_TIMEOUT, read},
     local_path::is_local_path,
     problem::Problem,
+    settings::Policy,
     throttle,
     user::{FreshUser, User},
     visit::Visit,
@@ -124,8 +125,9 @@ async fn ask(
         Protocol::OpenId { .. } => {
             let metadata = visit.auth().oidc().metadata(provider).await?;
             let opened = transaction::open(visit, provider, intent, user, next).await?;
-            let client = client::open_id(visit.auth().settings(), provider, &metadata)?;
-            Ok(open_id(&client, provider, intent, opened))
+            let settings = visit.auth().settings();
+            let client = client::open_id(settings, provider, &metadata)?;
+            Ok(open_id(&client, &settings.policy, provider, intent, opened))
         }
 [%- if 'github' in providers %]
         Protocol::OAuth(endpoints) => {
@@ -137,7 +139,13 @@ async fn ask(
     }
 }
 
-fn open_id(client: &client::OpenId, provider: &Provider, intent: Intent, opened: Opened) -> Begun {
+fn open_id(
+    client: &client::OpenId,
+    policy: &Policy,
+    provider: &Provider,
+    intent: Intent,
+    opened: Opened,
+) -> Begun {
     let Opened { state, nonce, verifier, cookie } = opened;
     let preset = provider.preset;
     let mut request = client
@@ -157,7 +165,9 @@ fn open_id(client: &client::OpenId, provider: &Provider, intent: Intent, opened:
         if let Some(prompt) = preset.prompt {
             request = request.add_extra_param("prompt", prompt);
         }
-        if let Some(seconds) = provider.max_age {
+        // Asked for an age, a provider says when somebody signed in (OpenID Connect Core 3.1.2.1).
+        if preset.reauth {
+            let seconds = provider.max_age.unwrap_or(policy.session_absolute);
             request = request.set_max_age(Duration::from_secs(seconds.unsigned_abs()));
         }
     }

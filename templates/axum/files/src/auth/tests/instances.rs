@@ -4,8 +4,7 @@ use super::*;
 
 /// Another instance beside the first.
 async fn second(app: &App) -> Router {
-    let router = app.beside(&app.variables).await;
-    router
+    app.beside(&app.variables).await
 }
 
 #[tokio::test]

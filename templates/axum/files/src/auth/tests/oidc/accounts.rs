@@ -299,6 +299,29 @@ async fn oic_26_reauth_takes_somebody_who_signed_in_just_now() {
 }
 
 #[tokio::test]
+async fn ses_13_who_signed_in_at_the_provider_long_ago_is_not_fresh() {
+    let world = World::new().await;
+    let mut ann = world.federated("s-ann", ANN).await;
+    let lies: [fn(&mut Draft); 2] = [
+        |draft| draft.claims["auth_time"] = json!(crate::auth::db::now() - 3601),
+        |draft| drop(draft.claims.as_object_mut().expect("claims").remove("auth_time")),
+    ];
+    for lie in lies {
+        world.provider.lies(lie);
+        let begun = ann.start("test").await;
+        assert!(parameters(&begun).contains_key("max_age"), "the provider is asked when");
+        let path = world.provider.consents(&begun);
+        assert_eq!(ann.get(&path).await.status, 303);
+        assert!(ann.is_signed_in().await);
+        assert_eq!(ann.get("/auth/export").await.code(), "reauth_required");
+        assert_eq!(ann.asks("other", "link", json!({})).await.code(), "reauth_required");
+    }
+    world.provider.lies(|_| ());
+    assert_eq!(world.sign_in(&mut ann).await.status, 303);
+    assert_eq!(ann.get("/auth/export").await.status, 200);
+}
+
+#[tokio::test]
 async fn oic_26_reauth_is_of_the_same_user() {
     let world = World::new().await;
     let mut ann = world.federated("s-ann", ANN).await;
@@ -353,10 +376,22 @@ async fn log_02_what_is_done_and_refused_is_recorded() {
     assert_eq!(ann.get(&path).await.status, 303);
     assert_eq!(ann.delete("/auth/oidc/other/link").await.status, 204);
     assert_eq!(ann.get("/auth/oidc/test/callback?state=x&code=y").await.code(), "oidc_refused");
+    let mut bob = world.federated("s-bob", BOB).await;
+    world.other.is("o-bob", ANN);
+    let path = world.other.consents(&world.app.browser().start("other").await);
+    assert_eq!(bob.get(&path).await.code(), "oidc_refused", "begun in another browser");
+    let path = world.other.consents(&bob.start("other").await);
+    assert_eq!(bob.get(&path).await.code(), "account_exists");
+    world.provider.is("s-ann", ANN);
+    let path = world.provider.consents(&location(&bob.link("test").await));
+    assert_eq!(bob.get(&path).await.code(), "identity_taken");
     let mut db = world.app.auth.db().pool().acquire().await.expect("a connection");
     let trail = crate::auth::audit::lines(&mut db, None, 100).await.expect("a trail").join("\n");
     for event in ["federated_login", "identity_linked", "identity_unlinked", "oidc_refused"] {
         assert!(trail.contains(event), "{event}: {trail}");
+    }
+    for reason in ["state", "browser", "account_exists", "identity_taken"] {
+        assert!(trail.contains(reason), "{reason}: {trail}");
     }
     assert!(!trail.contains(ANN) && !trail.contains("s-ann"), "{trail}");
 }
