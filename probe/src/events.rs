@@ -148,10 +148,19 @@ impl App {
     /// # Errors
     /// As for [`Self::said`].
     pub fn said_with(&self, texts: &[String]) -> Outcome<String> {
+        self.said_once(|said| texts.iter().all(|text| said.contains(text)))
+    }
+
+    /// All that it has said, once that holds, at the latest after some seconds: what it wrote before an answer may be
+    /// read after it.
+    ///
+    /// # Errors
+    /// As for [`Self::said`].
+    pub fn said_once(&self, is_there: impl Fn(&str) -> bool) -> Outcome<String> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let said = self.said()?;
-            if texts.iter().all(|text| said.contains(text)) || Instant::now() >= deadline {
+            if is_there(&said) || Instant::now() >= deadline {
                 return Ok(said);
             }
             thread::sleep(Duration::from_millis(30));

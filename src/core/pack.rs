@@ -418,6 +418,9 @@ pub struct Language {
     pub one_line: usize,
     /// Kinds of nodes that hold the items of a module written in place.
     pub bodies: Vec<String>,
+    /// Folders that its tools leave beside sources: no part of a pack.
+    #[serde(default)]
+    pub caches: Vec<String>,
 }
 
 impl Language {
@@ -450,8 +453,9 @@ impl Pack {
 
     fn load(dir: &'static Dir<'static>) -> Result<Self> {
         let manifest: Manifest = toml::from_str(embedded(&dir.path().join("pack.toml").to_string_lossy())?)?;
-        let language = toml::from_str(embedded(&format!("_languages/{}.toml", manifest.language))?)?;
-        Ok(Self { files: folder(dir, "files")?, starter: folder(dir, "starter")?, manifest, language })
+        let language: Language = toml::from_str(embedded(&format!("_languages/{}.toml", manifest.language))?)?;
+        let folder = |name| folder(dir, name, &language.caches);
+        Ok(Self { files: folder("files")?, starter: folder("starter")?, manifest, language })
     }
 
     /// The manifest of a project: the first that names the framework, else the first.
@@ -501,22 +505,29 @@ pub fn embedded(path: &str) -> Result<&'static str> {
     TEMPLATES.get_file(path).and_then(|file| file.contents_utf8()).with_context(|| format!("no templates/{path}"))
 }
 
-fn folder(dir: &'static Dir<'static>, name: &str) -> Result<Vec<(String, &'static str)>> {
+fn folder(dir: &'static Dir<'static>, name: &str, caches: &[String]) -> Result<Vec<(String, &'static str)>> {
     let mut out = vec![];
     if let Some(root) = dir.get_dir(dir.path().join(name)) {
-        collect(root, root, &mut out)?;
+        collect(root, root, caches, &mut out)?;
     }
     out.sort();
     Ok(out)
 }
 
-fn collect(dir: &'static Dir<'static>, root: &Dir<'static>, out: &mut Vec<(String, &'static str)>) -> Result<()> {
+fn collect(
+    dir: &'static Dir<'static>,
+    root: &Dir<'static>,
+    caches: &[String],
+    out: &mut Vec<(String, &'static str)>,
+) -> Result<()> {
     for file in dir.files() {
         let path = file.path().strip_prefix(root.path())?.to_string_lossy().into_owned();
         let text = file.contents_utf8().with_context(|| format!("`{path}` is not UTF-8"))?;
         out.push((path.trim_end_matches(".tera").to_owned(), text));
     }
-    dir.dirs().try_for_each(|sub| collect(sub, root, out))
+    let is_cache =
+        |sub: &Dir<'static>| sub.path().file_name().is_some_and(|name| caches.iter().any(|one| name == &**one));
+    dir.dirs().filter(|sub| !is_cache(sub)).try_for_each(|sub| collect(sub, root, caches, out))
 }
 
 #[cfg(test)]

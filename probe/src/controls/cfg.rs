@@ -65,7 +65,13 @@ pub(super) fn attempt(test: &Test<'_>, setup: &Setup) -> Outcome<Try> {
     };
     let serves = ask(&app)?;
     let end = if serves { None } else { app.wait_for_end(END) };
-    Ok(Try { serves, refused: end.is_some_and(|end| end.code != Some(0)), output: app.said()? })
+    let output = if serves && setup.development { app.said_once(is_development)? } else { app.said()? };
+    Ok(Try { serves, refused: end.is_some_and(|end| end.code != Some(0)), output })
+}
+
+/// Whether what it said names development.
+pub(super) fn is_development(said: &str) -> bool {
+    said.to_lowercase().contains("development")
 }
 
 /// Whether it answers a request.

@@ -1,4 +1,6 @@
-use super::FileRule;
+use include_dir::{Dir, DirEntry, File};
+
+use super::{FileRule, folder};
 
 fn names(rule: &str, path: &str) -> bool {
     let rule: FileRule = toml::from_str(&format!("path = {rule:?}")).unwrap();
@@ -28,4 +30,26 @@ fn the_first_rule_that_names_a_file_counts() {
     assert_eq!((style.example, words.example), (true, false));
     assert_eq!(style.when, words.when);
     assert!(pack.file_rule("src/auth/mod.rs").is_none());
+}
+
+/// A pack's folder in which a tool was run: what it left is no UTF-8.
+static RUN_IN: Dir<'static> = Dir::new(
+    "snake",
+    &[DirEntry::Dir(Dir::new(
+        "snake/files",
+        &[
+            DirEntry::File(File::new("snake/files/app.py", b"app = 1\n")),
+            DirEntry::Dir(Dir::new(
+                "snake/files/__pycache__",
+                &[DirEntry::File(File::new("snake/files/__pycache__/app.pyc", b"\xff\xfe"))],
+            )),
+        ],
+    ))],
+);
+
+#[test]
+fn what_tools_left_beside_sources_is_no_part_of_a_pack() {
+    let caches = crate::core::testing::python().caches;
+    assert_eq!(folder(&RUN_IN, "files", &caches).unwrap(), [("app.py".to_owned(), "app = 1\n")]);
+    assert!(folder(&RUN_IN, "files", &[]).is_err());
 }

@@ -168,7 +168,12 @@ def configure(connection: Any, _record: object) -> None:
     # The driver would begin a transaction only at the first change, and not at all for a read.
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode = WAL", "busy_timeout = 10000", "foreign_keys = ON"):
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = NORMAL",
+        "busy_timeout = 10000",
+        "foreign_keys = ON",
+    ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -13,7 +13,7 @@ from .problem import Problem
 from .settings import Network, is_loopback
 
 if TYPE_CHECKING:
-    from . import Auth
+    from .wiring import Auth
 
 # Longer user agents are cut in the session list and the audit trail.
 MAX_AGENT = 256

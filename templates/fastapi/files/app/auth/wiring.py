@@ -1,0 +1,115 @@
+"""What the module adds to an application, and what it needs while that runs."""
+
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import APIRouter, Depends, FastAPI, Request
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.responses import Response
+
+from . import accounts, email_change, password, personal, sessions, sign_in, throttle
+from .db import Database
+from .mail import Outbox
+from .passwords import Hasher
+from .problem import Problem
+from .settings import SettingError, Settings, from_environment
+from .user import refuse_foreign
+from .visit import Enter
+
+log = logging.getLogger("auth")
+
+
+class Auth:
+    """What the module needs while the application runs."""
+
+    settings: Settings
+    db: Database
+    hasher: Hasher
+    mail: Outbox
+    keys: throttle.Keys
+
+    def __init__(self, settings: Settings | None) -> None:
+        self._given = settings
+        self.is_started = False
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        self.settings = self._given or from_environment()
+        self.db = Database(self.settings.database_url)
+        self.hasher = Hasher()
+        self.mail = Outbox(self.settings)
+        self.keys = throttle.Keys(self.settings.secret)
+        try:
+            await self.db.prepare()
+        except SQLAlchemyError as error:
+            why = f"cannot be used: {type(error).__name__}"
+            raise SettingError(
+                "DATABASE_URL", why, "Check the path and its permissions."
+            ) from None
+        self.mail.start()
+        if self.settings.development:
+            where = self.settings.base_url
+            print(
+                f"auth: DEVELOPMENT on {where}: cookies without Secure, mail in .auth-dev/mail",
+                flush=True,
+            )
+        self.is_started = True
+        try:
+            yield
+        finally:
+            self.is_started = False
+            await self.mail.close()
+            await self.db.close()
+
+
+def attach(app: FastAPI, settings: Settings | None = None) -> Auth:
+    """Adds the routes, the guards and their life to an application. Settings are read from the
+    environment when it starts, unless they are given."""
+    auth = Auth(settings)
+    before = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
+        async with auth.running(), before(app) as state:
+            yield state or {}
+
+    app.router.lifespan_context = lifespan
+    app.add_middleware(Enter, auth=auth)
+    app.add_exception_handler(Problem, refused)
+    app.add_exception_handler(SQLAlchemyError, failed)
+    app.include_router(routes())
+    logging.getLogger("uvicorn.access").addFilter(without_query)
+    return auth
+
+
+def routes() -> APIRouter:
+    router = APIRouter(
+        prefix="/auth", tags=["auth"], dependencies=[Depends(refuse_foreign)]
+    )
+    for part in (accounts, sign_in, password, email_change, sessions, personal):
+        router.include_router(part.router)
+    return router
+
+
+async def refused(_request: Request, error: Exception) -> Response:
+    problem = error if isinstance(error, Problem) else Problem("unavailable")
+    return problem.response()
+
+
+async def failed(_request: Request, error: Exception) -> Response:
+    # The kind alone: an error's text may hold what was sent.
+    log.error("the database failed: %s", type(error).__name__)
+    return Problem("unavailable").response()
+
+
+def without_query(record: logging.LogRecord) -> bool:
+    """Mailed links carry a token: the server's access log does not keep it (ASVS 14.2.1)."""
+    if isinstance(record.args, tuple) and len(record.args) > 2:
+        kept = [
+            arg.partition("?")[0] if isinstance(arg, str) else arg
+            for arg in record.args
+        ]
+        record.args = tuple(kept)
+    return True
