@@ -35,11 +35,13 @@ fn all_passed(done: &Value) {
 #[test]
 fn new_is_checked_and_pleases_the_linters() {
     let _turn = turn();
-    let project = made(&["--profile", "strict"]);
-    let app = project.dir.join("shop");
-    assert!(app.join("uv.lock").exists());
-    pleases(&app);
-    assert!(run(&app, &["verify"]).exits(0).err.contains("test: passed"));
+    for options in [["--profile", "strict"], ["--db", "postgres"]] {
+        let project = made(&options);
+        let app = project.dir.join("shop");
+        assert!(app.join("uv.lock").exists());
+        pleases(&app);
+        assert!(run(&app, &["verify"]).exits(0).err.contains("test: passed"), "{options:?}");
+    }
 }
 
 #[test]

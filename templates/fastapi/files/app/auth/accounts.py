@@ -76,16 +76,20 @@ async def insert(db: AsyncConnection, email: str, password_hash: str) -> str | N
     """The unique index decides between parallel registrations (ASVS 15.4.2)."""
     u = tables.users
     user_id = tokens.random(16)
-    values = sa.select(
-        sa.literal(user_id),
-        sa.literal(email),
-        sa.literal(password_hash),
-        sa.literal(now(), sa.BigInteger),
-        sa.literal(now(), sa.BigInteger),
-    ).where(~sa.exists().where(u.c.email == email))
-    columns = ["id", "email", "password_hash", "password_changed_at", "created_at"]
-    made = await db.execute(sa.insert(u).from_select(columns, values))
-    return user_id if made.rowcount else None
+    statement = (
+        tables.upsert(u)
+        .values(
+            id=user_id,
+            email=email,
+            password_hash=password_hash,
+            password_changed_at=now(),
+            created_at=now(),
+        )
+        .on_conflict_do_nothing(index_elements=[u.c.email])
+        .returning(u.c.id)
+    )
+    made: str | None = (await db.execute(statement)).scalar_one_or_none()
+    return made
 
 
 async def usable(visit: Visit, purpose: Purpose, token: str) -> sa.RowMapping:
@@ -189,7 +193,8 @@ async def resend(
 async def renew_verification(visit: Visit, email: str) -> EmailMessage | None:
     auth, u, t = visit.auth, tables.users, tables.tokens
     async with auth.db.write() as db:
-        account = await tables.row(db, sa.select(u).where(u.c.email == email))
+        mine = sa.select(u).where(u.c.email == email)
+        account = await tables.row(db, mine.with_for_update())
         if account is None or account["verified_at"] or account["disabled_at"]:
             return None
         # Still the browser that registered, not the one that asks.

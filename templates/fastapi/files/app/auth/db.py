@@ -7,6 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+[% if db == "postgres" -%]
+import psycopg
+[% endif -%]
 import sqlalchemy as sa
 from sqlalchemy import (
     BigInteger,
@@ -16,9 +19,21 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+[%- if db == "sqlite" %]
     event,
+[%- endif %]
 )
+[%- if db == "postgres" %]
+from sqlalchemy.dialects.postgresql import insert
+[%- else %]
+from sqlalchemy.dialects.sqlite import insert
+[%- endif %]
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+log = logging.getLogger("auth")
+
+PURGE_SECONDS = 600
 
 metadata = MetaData()
 
@@ -126,13 +141,41 @@ audit = Table(
 )
 
 
+# With `on_conflict_do_update`, which the standard has not.
+upsert = insert
+
+
 def now() -> int:
     return int(time.time())
 
 
 class Database:
     """Connections to the module's tables."""
+[% if db == "postgres" %]
+    def __init__(self, url: str) -> None:
+        async def connect() -> psycopg.AsyncConnection[Any]:
+            return await psycopg.AsyncConnection.connect(url, connect_timeout=5)
 
+        self.engine: AsyncEngine = create_async_engine(
+            # What the URL says is read in one place: by the driver's library.
+            "postgresql+psycopg://",
+            async_creator=connect,
+            hide_parameters=True,
+            # Whatever the server's default is.
+            isolation_level="READ COMMITTED",
+            pool_size=16,
+            max_overflow=0,
+            pool_timeout=5,
+            pool_pre_ping=True,
+        )
+
+    async def prepare(self) -> None:
+        """Makes the tables that are not there."""
+        async with self.write() as db:
+            # Instances that start at the same time take turns. The number is only this module's.
+            await db.execute(sa.select(sa.func.pg_advisory_xact_lock(4707249126521183)))
+            await db.run_sync(metadata.create_all)
+[% else %]
     def __init__(self, url: str) -> None:
         self.engine: AsyncEngine = create_async_engine(url, hide_parameters=True)
         # The driver would log every value that it is given, addresses and hashes too.
@@ -145,7 +188,7 @@ class Database:
         """Makes the tables that are not there."""
         async with self.write() as db:
             await db.run_sync(metadata.create_all)
-
+[% endif %]
     async def close(self) -> None:
         await self.engine.dispose()
 
@@ -156,13 +199,35 @@ class Database:
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
+[%- if db == "postgres" %]
+        """A transaction: all of it happens, or nothing. What decides in it is one statement, or
+        follows a lock on the row that it is about."""
+        async with self.engine.connect() as db, db.begin():
+            yield db
+[%- else %]
         """A transaction that nobody else writes in: all of it happens, or nothing."""
         # In turn, rather than each trying again until the database is free.
         async with self._writing, self.engine.connect() as connection:
             db = await connection.execution_options(auth_write=True)
             async with db.begin():
                 yield db
+[%- endif %]
 
+    async def purge(self) -> None:
+        """Removes what no query would accept any more. The audit trail is kept: how long is for
+        the owner to decide."""
+        for table in (sessions, tokens, throttles):
+            async with self.write() as db:
+                await db.execute(sa.delete(table).where(table.c.expires_at <= now()))
+
+    async def purge_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(PURGE_SECONDS)
+            try:
+                await self.purge()
+            except SQLAlchemyError as error:
+                log.warning("expired rows were not removed: %s", type(error).__name__)
+[% if db == "sqlite" %]
 
 def configure(connection: Any, _record: object) -> None:
     # The driver would begin a transaction only at the first change, and not at all for a read.
@@ -181,7 +246,7 @@ def configure(connection: Any, _record: object) -> None:
 def begin(connection: sa.Connection) -> None:
     writes = connection.get_execution_options().get("auth_write")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
+[% endif %]
 
 async def row(db: AsyncConnection, statement: sa.Executable) -> sa.RowMapping | None:
     return (await db.execute(statement)).mappings().first()

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from . import accounts, addresses, audit, limits, mail, sign_in, store, throttle, tokens
@@ -61,6 +62,9 @@ async def write_link(visit: Visit, user: User, new_email: str) -> EmailMessage |
         taken = await tables.row(db, sa.select(u.c.id).where(u.c.email == new_email))
         if taken is not None:
             return mail.already_registered(auth.settings, new_email)
+        same = sa.select(u.c.id).where(u.c.id == user.id)
+        if await tables.row(db, same.with_for_update()) is None:
+            return None
         token = await tokens.issue(
             db,
             Purpose.EMAIL_CHANGE,
@@ -125,8 +129,6 @@ async def confirm(
 async def replace(db: AsyncConnection, user: User, email: str) -> int | None:
     """Nothing if the account changed meanwhile, or somebody else has the address by now."""
     u = tables.users
-    if await tables.row(db, sa.select(u.c.id).where(u.c.email == email)) is not None:
-        return None
     same = sa.and_(
         u.c.id == user.id, u.c.epoch == user.epoch, u.c.disabled_at.is_(None)
     )
@@ -136,7 +138,11 @@ async def replace(db: AsyncConnection, user: User, email: str) -> int | None:
         .values(email=email, verified_at=now(), epoch=u.c.epoch + 1)
         .returning(u.c.epoch)
     )
-    epoch: int | None = (await db.execute(changed)).scalar_one_or_none()
+    try:
+        epoch: int | None = (await db.execute(changed)).scalar_one_or_none()
+    except IntegrityError:
+        # The unique index decides. The transaction ends with that, and the link stays unused.
+        raise Problem("token_invalid") from None
     if epoch is not None:
         await store.end_all(db, user.id)
     return epoch

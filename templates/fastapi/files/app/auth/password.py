@@ -110,7 +110,8 @@ async def write_reset(visit: Visit, email: str) -> EmailMessage | None:
     """The mail goes to the stored address, not to the spelling in the request (CVE-2019-19844)."""
     auth, u = visit.auth, tables.users
     async with auth.db.write() as db:
-        account = await tables.row(db, sa.select(u).where(u.c.email == email))
+        mine = sa.select(u).where(u.c.email == email)
+        account = await tables.row(db, mine.with_for_update())
         if account is None or account["disabled_at"]:
             return None
         seconds = auth.settings.policy.reset_token

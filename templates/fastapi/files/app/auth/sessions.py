@@ -88,9 +88,13 @@ def device(agent: str) -> str:
 async def raise_epoch(db: AsyncConnection, user: User) -> None:
     """With another epoch, a login that is under way fails; sessions that stay are given it."""
     u, s = tables.users, tables.sessions
-    await db.execute(sa.update(u).where(u.c.id == user.id).values(epoch=u.c.epoch + 1))
-    mine = sa.and_(s.c.user_id == user.id, s.c.epoch == user.epoch)
-    await db.execute(sa.update(s).where(mine).values(epoch=s.c.epoch + 1))
+    raised = sa.update(u).where(u.c.id == user.id).values(epoch=u.c.epoch + 1)
+    found = await db.execute(raised.returning(u.c.epoch))
+    epoch: int | None = found.scalar_one_or_none()
+    if epoch is None:
+        raise Problem("not_signed_in")
+    mine = sa.and_(s.c.user_id == user.id, s.c.epoch == epoch - 1)
+    await db.execute(sa.update(s).where(mine).values(epoch=epoch))
 
 
 @router.delete("/sessions/{handle}", status_code=204)

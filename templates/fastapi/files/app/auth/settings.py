@@ -16,6 +16,11 @@ from email.utils import parseaddr
 from itertools import pairwise
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
+[%- if db == "postgres" %]
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+[%- endif %]
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -199,7 +204,9 @@ def development_values(values: Mapping[str, str]) -> dict[str, str]:
         append_privately(file, f"AUTH_SECRET={kept['AUTH_SECRET']}\n")
     made = {
         "AUTH_BASE_URL": f"http://localhost:{port}",
+[%- if db == "sqlite" %]
         "DATABASE_URL": "sqlite:///.auth-dev/auth.db",
+[%- endif %]
         "AUTH_MAIL_FROM": "app <app@localhost.localdomain>",
     }
     return made | kept
@@ -273,6 +280,38 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+[% if db == "postgres" -%]
+DATABASE_FIX = (
+    "Set it to DATABASE_URL=postgres://USER:PASSWORD@HOST/NAME?sslmode=verify-full"
+)
+
+
+def database_url(text: str) -> str:
+    """TLS, or a server on this machine (ASVS 12.3.1). Read by the library that will connect."""
+    if not text.startswith(("postgres://", "postgresql://")):
+        raise SettingError(
+            "DATABASE_URL", "does not start with postgres://", DATABASE_FIX
+        )
+    try:
+        said = conninfo_to_dict(text)
+    except psycopg.ProgrammingError:
+        raise SettingError("DATABASE_URL", "is not a URL", DATABASE_FIX) from None
+    hosts = [
+        host
+        for name in ("host", "hostaddr")
+        for host in str(said.get(name) or "").split(",")
+        if host
+    ]
+    # Else variables or files of the library would say where it is.
+    if not hosts or "service" in said:
+        raise SettingError("DATABASE_URL", "does not name a server", DATABASE_FIX)
+    is_local = all(host.startswith("/") or is_loopback(host) for host in hosts)
+    # `require` would take any certificate.
+    if not is_local and said.get("sslmode") not in ("verify-ca", "verify-full"):
+        why = "would send accounts without TLS to a server that was verified"
+        raise SettingError("DATABASE_URL", why, DATABASE_FIX)
+    return text
+[%- else -%]
 DATABASE_FIX = "Set it to a file: DATABASE_URL=sqlite:////var/lib/app/auth.db"
 
 
@@ -282,6 +321,7 @@ def database_url(text: str) -> str:
     if not url or ":memory:" in text or url[1].startswith("file:"):
         raise SettingError("DATABASE_URL", "does not name a SQLite file", DATABASE_FIX)
     return f"sqlite+aiosqlite:///{url[1]}"
+[%- endif %]
 
 
 MAIL_FROM_FIX = (

@@ -55,19 +55,19 @@ async def begin(
     """Starts a session under a new identifier and ends the one the request came with (ASVS 7.2.4).
     None if the account changed since the epoch was read."""
     policy, s, at = visit.auth.settings.policy, tables.sessions, now()
-    if visit.session is not None:
-        await end(db, visit.session)
-    # Those that are over, of anybody.
-    await db.execute(sa.delete(s).where(s.c.expires_at <= at))
     u = tables.users
     same = sa.select(u.c.id).where(
         u.c.id == user_id, u.c.epoch == epoch, u.c.disabled_at.is_(None)
     )
+    # Held: whatever else begins or ends sessions of the account comes wholly before or after.
     if await tables.row(db, same.with_for_update()) is None:
         raise Problem("invalid_credentials")
+    if visit.session is not None:
+        await end(db, visit.session)
     token = tokens.random()
     ends = expires_at or at + policy.session_absolute
-    last = (await db.execute(sa.select(sa.func.max(s.c.number)))).scalar_one()
+    newest = sa.select(sa.func.max(s.c.number)).where(s.c.user_id == user_id)
+    last = (await db.execute(newest)).scalar_one()
     values = {
         "id_hash": tokens.digest(token),
         "handle": tokens.random(12),

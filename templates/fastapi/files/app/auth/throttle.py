@@ -64,19 +64,31 @@ def source_of(ip: str) -> str:
     return str(ipaddress.ip_network((address, 64), strict=False))
 
 
+async def held(db: AsyncConnection, key: str, seconds: int) -> sa.RowMapping:
+    """A counter, a new one at zero, held until the transaction ends: those that count the same
+    take turns."""
+    t, at = tables.throttles, now()
+    fresh = {"key": key, "count": 0, "window_start": at, "expires_at": at + seconds}
+    statement = (
+        tables.upsert(t)
+        .values(**fresh)
+        .on_conflict_do_update(index_elements=[t.c.key], set_={"key": key})
+        .returning(t)
+    )
+    found: sa.RowMapping = (await db.execute(statement)).mappings().one()
+    return found
+
+
 async def hit(db: AsyncConnection, key: str, limit: int, window: int) -> Verdict:
     """Counts one event and refuses from the (`limit` + 1)th within `window` seconds."""
-    t, at = tables.throttles, now()
-    found = await tables.row(
-        db, sa.select(t).where(t.c.key == key, t.c.expires_at > at)
-    )
-    if found is None:
-        await db.execute(sa.delete(t).where(t.c.expires_at <= at))
-        values = {"key": key, "count": 1, "window_start": at, "expires_at": at + window}
-        await db.execute(sa.insert(t).values(**values))
-        return Verdict()
-    count: int = found["count"] + 1
-    await db.execute(sa.update(t).where(t.c.key == key).values(count=count))
+    t = tables.throttles
+    found = await held(db, key, window)
+    at = now()
+    is_over = found["expires_at"] <= at
+    values = {"window_start": at, "expires_at": at + window} if is_over else {}
+    count: int = 1 if is_over else found["count"] + 1
+    mine = sa.update(t).where(t.c.key == key)
+    await db.execute(mine.values(count=count, **values))
     if count <= limit:
         return Verdict()
     return Verdict(max(1, found["expires_at"] - at), count == limit + 1)
@@ -93,37 +105,29 @@ async def guess(db: AsyncConnection, key: str, policy: Policy) -> Verdict:
     """Counts one password guess before it is evaluated. From the `login_failures`th on, each
     allowed guess closes the account for twice as long as the last (ASVS 6.3.1). While it is closed
     nothing is evaluated or counted, so nobody learns whether a guess was right."""
-    t, at = tables.throttles, now()
-    found = await tables.row(
-        db, sa.select(t).where(t.c.key == key, t.c.expires_at > at)
-    )
-    if found is not None and found["blocked_until"] > at:
+    t = tables.throttles
+    found = await held(db, key, FORGET_SECONDS)
+    at = now()
+    if found["blocked_until"] > at:
         return Verdict(found["blocked_until"] - at)
-    is_old = found is not None and (
+    is_old = found["expires_at"] <= at or (
         found["count"] < policy.login_failures
         and found["window_start"] <= at - FAILURE_WINDOW_SECONDS
     )
-    count, start = (
-        (1, at)
-        if found is None or is_old
-        else (found["count"] + 1, found["window_start"])
-    )
+    count = 1 if is_old else found["count"] + 1
     over = count - policy.login_failures
     wait = (
         min(policy.login_backoff << min(over, 12), MAX_BACKOFF_SECONDS)
         if over >= 0
         else 0
     )
-    await db.execute(sa.delete(t).where(t.c.key == key))
     values = {
-        "key": key,
         "count": count,
-        "window_start": start,
+        "window_start": at if is_old else found["window_start"],
         "expires_at": at + FORGET_SECONDS,
+        "blocked_until": at + wait if wait else 0,
     }
-    await db.execute(
-        sa.insert(t).values(**values, blocked_until=at + wait if wait else 0)
-    )
+    await db.execute(sa.update(t).where(t.c.key == key).values(**values))
     return Verdict()
 
 

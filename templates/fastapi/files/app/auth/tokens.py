@@ -40,21 +40,19 @@ async def issue(
     browser_hash: str | None = None,
 ) -> str:
     """Makes a token, in the place of an older one for the same purpose."""
-    token, t = random(), tables.tokens
-    older = sa.and_(t.c.user_id == user_id, t.c.purpose == purpose.value)
-    await db.execute(sa.delete(t).where(sa.or_(older, t.c.expires_at <= now())))
-    await db.execute(
-        sa.insert(t).values(
-            token_hash=digest(token),
-            purpose=purpose.value,
-            user_id=user_id,
-            email=email,
-            new_email=new_email,
-            browser_hash=browser_hash,
-            created_at=now(),
-            expires_at=now() + seconds,
-        )
-    )
+    token, t, at = random(), tables.tokens, now()
+    values = {
+        "token_hash": digest(token),
+        "email": email,
+        "new_email": new_email,
+        "browser_hash": browser_hash,
+        "created_at": at,
+        "expires_at": at + seconds,
+        "used_at": None,
+    }
+    made = tables.upsert(t).values(user_id=user_id, purpose=purpose.value, **values)
+    older = [t.c.user_id, t.c.purpose]
+    await db.execute(made.on_conflict_do_update(index_elements=older, set_=values))
     return token
 
 
@@ -80,6 +78,12 @@ async def consume(db: AsyncConnection, purpose: Purpose, token: str) -> str | No
     """Uses a token up. Of parallel calls, one gets the owner: the condition and the change are one
     statement (ASVS 15.4.2)."""
     t, u = tables.tokens, tables.users
+[%- if db == "postgres" %]
+    # The account is held first, as wherever several rows change: no two wait for each other.
+    mine = sa.select(u.c.id).join(t, t.c.user_id == u.c.id)
+    mine = mine.where(t.c.token_hash == digest(token))
+    await db.execute(mine.with_for_update(of=u))
+[%- endif %]
     owner = sa.exists().where(
         u.c.id == t.c.user_id, u.c.email == t.c.email, u.c.disabled_at.is_(None)
     )

@@ -1,5 +1,6 @@
 """What the module adds to an application, and what it needs while that runs."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -45,10 +46,14 @@ class Auth:
             await self.db.prepare()
         except SQLAlchemyError as error:
             why = f"cannot be used: {type(error).__name__}"
-            raise SettingError(
-                "DATABASE_URL", why, "Check the path and its permissions."
-            ) from None
+[%- if db == "postgres" %]
+            fix = "Check the address, the role and what it may do."
+[%- else %]
+            fix = "Check the path and its permissions."
+[%- endif %]
+            raise SettingError("DATABASE_URL", why, fix) from None
         self.mail.start()
+        purging = asyncio.create_task(self.db.purge_regularly())
         if self.settings.development:
             where = self.settings.base_url
             print(
@@ -60,6 +65,7 @@ class Auth:
             yield
         finally:
             self.is_started = False
+            purging.cancel()
             await self.mail.close()
             await self.db.close()
 

@@ -18,6 +18,8 @@ from app.auth import CurrentUser, FreshUser, Settings
 from app.auth.mail import Outbox
 from app.auth.settings import from_environment
 
+from .database import Place, server
+
 ORIGIN = "https://app.test"
 PASSWORD = "quiet meadow under nine clouds"
 OTHER_PASSWORD = "seven boats and one slow river"
@@ -30,16 +32,17 @@ ENVIRONMENT = {
 }
 
 
-def production(folder: Path, **more: str) -> Settings:
-    return from_environment(
-        ENVIRONMENT | {"DATABASE_URL": f"sqlite:///{folder / 'auth.db'}"} | more
-    )
+def production(place: Place, **more: str) -> Settings:
+    return from_environment(ENVIRONMENT | {"DATABASE_URL": place.url} | more)
 
 
 class Site:
     """The application, its mailbox, and browsers that visit it."""
 
-    def __init__(self, settings: Settings, mailbox: list[EmailMessage]) -> None:
+    def __init__(
+        self, place: Place, settings: Settings, mailbox: list[EmailMessage]
+    ) -> None:
+        self.rows = place.rows
         self.settings = settings
         self.mailbox = mailbox
         self.app = FastAPI()
@@ -147,14 +150,27 @@ def member(
     return browser
 
 
+@pytest.fixture(scope="session")
+def database_server() -> Iterator[str]:
+    with server() as url:
+        yield url
+
+
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+def place(database_server: str, tmp_path: Path) -> Iterator[Place]:
+    made = Place(database_server, tmp_path)
+    yield made
+    made.drop()
+
+
+@pytest.fixture
+def site(place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     mailbox: list[EmailMessage] = []
 
     async def send(_outbox: Outbox, letter: EmailMessage) -> None:
         mailbox.append(letter)
 
     monkeypatch.setattr(Outbox, "_send", send)
-    made = Site(production(tmp_path), mailbox)
+    made = Site(place, production(place), mailbox)
     with made.client:
         yield made

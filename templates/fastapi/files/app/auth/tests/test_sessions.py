@@ -1,24 +1,10 @@
 """Sessions, cookies, freshness, and requests from elsewhere."""
 
-import sqlite3
-
 import pytest
 
 from app.auth import tokens
 
 from .conftest import PASSWORD, Site, member
-
-
-def rows(site: Site, statement: str) -> list[tuple[object, ...]]:
-    path = site.settings.database_url.partition("///")[2]
-    with sqlite3.connect(path) as db:
-        return db.execute(statement).fetchall()
-
-
-def execute(site: Site, statement: str) -> None:
-    path = site.settings.database_url.partition("///")[2]
-    with sqlite3.connect(path) as db:
-        db.execute(statement)
 
 
 def test_the_cookie_is_bound_to_the_host_and_out_of_reach_of_scripts(
@@ -41,7 +27,7 @@ def test_the_cookie_is_bound_to_the_host_and_out_of_reach_of_scripts(
 def test_the_database_holds_the_hash_of_the_cookie(site: Site) -> None:
     ada = member(site)
     assert ada.session is not None
-    assert rows(site, "SELECT id_hash FROM auth_sessions") == [
+    assert site.rows("SELECT id_hash FROM auth_sessions") == [
         (tokens.digest(ada.session),)
     ]
 
@@ -65,16 +51,16 @@ def test_a_cookie_that_comes_twice_counts_for_nothing(site: Site) -> None:
 @pytest.mark.parametrize("column", ["last_seen_at", "expires_at"])
 def test_sessions_end_by_themselves(site: Site, column: str) -> None:
     ada = member(site)
-    execute(site, f"UPDATE auth_sessions SET {column} = {column} - 3000000")
+    site.rows(f"UPDATE auth_sessions SET {column} = {column} - 3000000")
     assert ada.get("/mine").status_code == 401
 
 
 def test_a_request_keeps_a_session_from_idling(site: Site) -> None:
     ada = member(site)
-    execute(site, "UPDATE auth_sessions SET last_seen_at = last_seen_at - 600")
-    before = rows(site, "SELECT last_seen_at FROM auth_sessions")
+    site.rows("UPDATE auth_sessions SET last_seen_at = last_seen_at - 600")
+    before = site.rows("SELECT last_seen_at FROM auth_sessions")
     assert ada.get("/mine").status_code == 200
-    assert rows(site, "SELECT last_seen_at FROM auth_sessions") > before
+    assert site.rows("SELECT last_seen_at FROM auth_sessions") > before
 
 
 def test_signing_out_ends_the_session_on_the_server(site: Site) -> None:
@@ -132,7 +118,7 @@ def test_what_matters_takes_the_password_again(
     site: Site, method: str, path: str
 ) -> None:
     ada = member(site)
-    execute(site, "UPDATE auth_sessions SET authenticated_at = authenticated_at - 900")
+    site.rows("UPDATE auth_sessions SET authenticated_at = authenticated_at - 900")
     body = {"email": "new@example.org"} if method == "POST" else None
     answer = ada.send(method, path, body)
     assert (answer.status_code, answer.json()["code"]) == (403, "reauth_required")
@@ -147,7 +133,7 @@ def test_an_account_is_exported_and_deleted(site: Site) -> None:
     assert "argon2" not in str(export)
     assert ada.delete("/auth/account").status_code == 204
     assert ada.get("/mine").status_code == 401
-    assert rows(site, "SELECT * FROM auth_sessions") == []
+    assert site.rows("SELECT * FROM auth_sessions") == []
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from app.auth.audit import JsonLines
 from app.auth.db import Database
 from app.auth.settings import SettingError, from_environment
 
-from .conftest import ENVIRONMENT, OTHER_PASSWORD, PASSWORD, Site, member, production
+from .conftest import ENVIRONMENT, OTHER_PASSWORD, PASSWORD, Site, member
+from .database import EXAMPLE, REFUSED
 
 
 @pytest.mark.parametrize(
@@ -87,8 +88,7 @@ def test_guarded_routes_of_the_application_stay_out_of_caches(site: Site) -> Non
         ("AUTH_BASE_URL", "https://app.test/path"),
         ("AUTH_BASE_URL", "https://app.test:443"),
         ("DATABASE_URL", None),
-        ("DATABASE_URL", "sqlite://"),
-        ("DATABASE_URL", "sqlite:///:memory:"),
+        *[("DATABASE_URL", refused) for refused in REFUSED],
         ("SMTP_URL", None),
         ("SMTP_URL", "smtp://mail.app.test"),
         ("SMTP_URL", "smtp://mail.app.test?tls=opportunistic"),
@@ -103,7 +103,7 @@ def test_guarded_routes_of_the_application_stay_out_of_caches(site: Site) -> Non
 def test_settings_that_are_missing_or_weak_end_the_start(
     name: str, value: str | None
 ) -> None:
-    environment = ENVIRONMENT | {"DATABASE_URL": "sqlite:///x.db"}
+    environment = ENVIRONMENT | {"DATABASE_URL": EXAMPLE}
     environment.pop(name, None)
     if value is not None:
         environment[name] = value
@@ -120,9 +120,10 @@ def test_development_is_for_this_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    given = {"AUTH_ENV": "development", "DATABASE_URL": EXAMPLE}
     with pytest.raises(SettingError):
-        from_environment({"AUTH_ENV": "development", "ADDR": "0.0.0.0:8000"})
-    assert from_environment({"AUTH_ENV": "development"}).development
+        from_environment(given | {"ADDR": "0.0.0.0:8000"})
+    assert from_environment(given).development
     assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
 
 
@@ -149,14 +150,12 @@ def test_logs_hold_no_secret_and_no_address(
         assert secret not in text
 
 
-def test_the_operator_ends_sessions_and_disables_accounts(
-    site: Site, tmp_path: Path
-) -> None:
+def test_the_operator_ends_sessions_and_disables_accounts(site: Site) -> None:
     ada = member(site)
 
     def act(command: str, whom: str | None) -> None:
         async def run() -> None:
-            database = Database(production(tmp_path).database_url)
+            database = Database(site.settings.database_url)
             await operator.act(database, command, whom)
             await database.close()
 
