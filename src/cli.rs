@@ -9,7 +9,7 @@ use clap::{
 
 use crate::{
     commands::{add, check, detect, list, new, secret, undo, verify},
-    core::{choose::Given, pack::Pack},
+    core::{choose::Given, pack::Pack, problem::Problem},
     shell::ui::Color,
 };
 
@@ -111,18 +111,29 @@ pub struct Making {
 /// The command line with the packs' options, parsed. Ends the process on `--help` and on usage errors, as clap does.
 ///
 /// # Errors
-/// Does not fail for the packs in the binary.
-pub fn parse(packs: &[Pack], args: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Cli> {
+/// With `json`, on usage errors (exit 2).
+pub fn parse(packs: &[Pack], args: Vec<std::ffi::OsString>, json: bool) -> Result<Cli> {
     let mut command = Cli::command();
     for name in ["new", "add"] {
         command = command.mut_subcommand(name, |sub| options(packs).into_iter().fold(sub, ClapCommand::arg));
     }
-    let matches = command.get_matches_from(args);
+    let matches = match command.try_get_matches_from(args) {
+        Ok(matches) => matches,
+        Err(error) if json && error.use_stderr() => return Err(misused(&error).into()),
+        Err(error) => error.exit(),
+    };
     let mut cli = Cli::from_arg_matches(&matches)?;
     if let (Some(making), Some((_, sub))) = (cli.command.making(), matches.subcommand()) {
         making.given = given(packs, sub, making.with.clone());
     }
     Ok(cli)
+}
+
+/// What clap says, without its own label and advice.
+fn misused(error: &clap::Error) -> Problem {
+    let said = error.render().to_string();
+    let what = said.split("\n\n").next().unwrap_or_default().trim();
+    Problem::usage(what.strip_prefix("error: ").unwrap_or(what), "`authwright help` lists what there is")
 }
 
 impl Command {

@@ -25,18 +25,18 @@ fn main() -> ExitCode {
         };
     }
     let json = args.iter().any(|arg| arg == "--json");
-    match start(args) {
+    match start(args, json) {
         Ok(code) => ExitCode::from(code),
         Err(error) => ExitCode::from(ui::report(&error, json)),
     }
 }
 
-fn start(args: Vec<std::ffi::OsString>) -> Result<u8> {
-    run(Pack::all()?, Interrupt::install()?, args)
+fn start(args: Vec<std::ffi::OsString>, json: bool) -> Result<u8> {
+    run(Pack::all()?, Interrupt::install()?, args, json)
 }
 
-fn run(packs: Vec<Pack>, interrupt: Interrupt, args: Vec<std::ffi::OsString>) -> Result<u8> {
-    let cli = cli::parse(&packs, args)?;
+fn run(packs: Vec<Pack>, interrupt: Interrupt, args: Vec<std::ffi::OsString>, json: bool) -> Result<u8> {
+    let cli = cli::parse(&packs, args, json)?;
     let ui = Ui::new(cli.output.json, cli.output.quiet, cli.output.color, may_ask(&cli));
     let context = Context { ui, packs, interrupt, writes: writes(&cli) };
     match &cli.command {

@@ -116,3 +116,17 @@ fn new_stays_out_of_a_workspace_that_does_not_list_it() {
     assert!(run(&project.dir, &args).exits(1).err.contains("inside the workspace"));
     assert_eq!(tree(&project.dir), before);
 }
+
+#[test]
+fn a_script_reads_what_is_wrong_with_a_flag() {
+    let project = fixture("plain");
+    for (args, what) in [
+        (["add", "--providers", "nobody", "--json"], "invalid value 'nobody' for '--providers"),
+        (["add", "--no-such-flag", "--yes", "--json"], "unexpected argument '--no-such-flag'"),
+    ] {
+        let done = run(&project.dir, &args).exits(2);
+        let object = done.json();
+        assert!(object["error"]["what"].as_str().unwrap().starts_with(what), "{object}");
+        assert_eq!((&object["error"]["exit"], done.err.as_str()), (&2.into(), ""));
+    }
+}
