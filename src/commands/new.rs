@@ -13,11 +13,13 @@ use super::{
 use crate::{
     cli::Making,
     core::{
+        choose::Answers,
+        facts,
         pack::Pack,
         plan::{self, Input, Workspace},
         problem::Problem,
         project::{Plan, RelPath, Text, Tree},
-        render::{self, Facts},
+        render,
     },
     shell::{disk::Disk, fresh},
 };
@@ -50,7 +52,7 @@ pub fn run(context: &Context, args: &Args) -> Result<()> {
     package_name(&args.name)?;
     vacant(dir)?;
     let answers = make::ask(context, pack, &args.making, args.making.given.clone())?;
-    let starter = starter(pack, &args.name)?;
+    let starter = starter(pack, &answers, &args.name)?;
     let workspace = Workspace::default();
     let below = target::below_repository(dir)?;
     let at = BTreeMap::new();
@@ -107,8 +109,8 @@ fn vacant(dir: &std::path::Path) -> Result<()> {
 }
 
 /// The project before authentication is added to it.
-fn starter(pack: &Pack, name: &str) -> Result<Tree> {
-    let mut facts = Facts::new();
+fn starter(pack: &Pack, answers: &Answers, name: &str) -> Result<Tree> {
+    let mut facts = facts::of_answers(pack, answers);
     facts.insert("project".into(), json!({ "name": name, "library": name.replace('-', "_") }));
     let files = pack
         .starter
