@@ -59,7 +59,7 @@ fn tree(dir: &Path) -> BTreeMap<String, String> {
 /// The exit code of a command in a folder.
 fn code(dir: &Path, command: &str, flags: &[&str]) -> u8 {
     let words = ["authwright", command, dir.to_str().unwrap(), "--quiet"].into_iter().chain(flags.iter().copied());
-    let run = crate::run(vec![small()], Interrupt::default(), words.map(OsString::from).collect());
+    let run = crate::run(vec![small()], Interrupt::default(), words.map(OsString::from).collect(), false);
     run.unwrap_or_else(|error| error.downcast_ref::<Problem>().map_or(1, Problem::exit_code))
 }
 

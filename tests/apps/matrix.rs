@@ -11,11 +11,11 @@ use crate::{
     turn,
 };
 
-/// What `cargo test` says, or its last lines if it fails. Clippy is the compiler of what is tested: a build of its own takes
-/// as long again.
-fn tested(dir: &Path) -> Result<String, String> {
+/// What a cargo command says, or its last lines if it fails. Clippy is the compiler of what is built and tested: looking at it
+/// apart takes as long again.
+fn cargo(dir: &Path, what: &str) -> Result<String, String> {
     let mut command = Command::new("cargo");
-    command.current_dir(dir).arg("test").env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver");
+    command.current_dir(dir).arg(what).env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver");
     command.env("CARGO_TARGET_DIR", builds().join("authwright"));
     let output = command.env("CARGO_INCREMENTAL", "0").env("RUST_BACKTRACE", "0").output().unwrap();
     let said = [output.stderr, output.stdout].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
@@ -39,7 +39,7 @@ fn floor(flags: &[String]) -> usize {
 /// Rendered right before it is built: cargo takes apps of one name for the same, and builds again what is newer.
 fn built(base: &Base, flags: &[String]) -> Result<(), String> {
     let project = base.with(flags);
-    let said = tested(&project.dir)?;
+    let said = cargo(&project.dir, "build")? + &cargo(&project.dir, "test")?;
     if said.matches("test auth::tests::").count() < floor(flags) {
         return Err(format!("the module's tests did not run\n{said}"));
     }

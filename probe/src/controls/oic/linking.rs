@@ -189,6 +189,7 @@ fn unattended(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
     test.works("who signed in at the provider just now may link", !lately.denied(), &lately)?;
     for (what, grant) in [
         ("long ago", Grant::new(&subject).claim("auth_time", now() - 3600)),
+        ("in times to come", Grant::new(&subject).claim("auth_time", now() + 3600)),
         ("at a time that is not told", Grant::new(&subject).no_claim("auth_time")),
     ] {
         let answer = client.sign_in_at(provider, grant)?;

@@ -140,7 +140,7 @@ async fn act(
     if transaction.is_for(Intent::Link) {
         return Ok(identities::link(visit, &user, provider, person).await?);
     }
-    if identities::reauth(visit, &user, person).await? {
+    if identities::reauth(visit, &user, person, transaction.created_at).await? {
         Ok(())
     } else {
         Err(Failure::Refused("identity"))

@@ -38,7 +38,7 @@ pub struct Person {
     pub email: Option<String>,
     /// Whether the provider says that the address is theirs.
     pub email_verified: bool,
-    /// When they signed in there, in Unix seconds; 0 if the provider could say and does not.
+    /// When they signed in there, in Unix seconds; 0 if the provider should say and does not.
     pub auth_time: i64,
 }
 
@@ -166,7 +166,7 @@ fn verifier<'a>(
         })
         .set_auth_time_verifier_fn(|time| {
             let time = time.map(|time| time.timestamp());
-            if is_recent(provider, transaction, time) { Ok(()) } else { Err("auth_time is too old".to_owned()) }
+            if is_recent(provider, transaction, time) { Ok(()) } else { Err("auth_time is too old, or missing".to_owned()) }
         })
         .set_auth_context_verifier_fn(|acr| {
             let is_wanted = provider.acr.as_ref().is_none_or(|wanted| acr.is_some_and(|acr| **acr == *wanted));
@@ -187,12 +187,16 @@ fn is_recent(provider: &Provider, transaction: &Transaction, time: Option<i64>) 
 }
 
 /// An open browser is signed in at its provider without anybody there, so that coming from one proves
-/// nobody anew (ASVS 7.5.1). Of a provider that never says when it was, it is now.
+/// nobody anew (ASVS 7.5.1). Only of a provider that is known not to say when it was, it is now.
 fn signed_in_at(provider: &Provider, claims: &Verified) -> i64 {
-    if provider.preset.reauth {
-        claims.auth_time().map_or(0, |time| time.timestamp().clamp(0, now()))
-    } else {
-        now()
+    match claims.auth_time().map(|time| time.timestamp()) {
+        Some(time) if time <= now() + LEEWAY => time.clamp(0, now()),
+        None if !provider.preset.reauth => now(),
+        time => {
+            let provider = provider.preset.id;
+            tracing::warn!(target: "auth", provider, ?time, "no usable `auth_time`: the session is not fresh");
+            0
+        }
     }
 }
 

@@ -29,8 +29,12 @@ impl Failure {
                 Problem::provider_unavailable()
             }
             Self::Problem(problem) => {
-                if problem.code() != Problem::unavailable().code() {
-                    audit::refusal(visit, "oidc_refused", problem.code()).await;
+                let reason = match problem.code() {
+                    code if code == Problem::oidc_refused().code() => "account_disabled",
+                    code => code,
+                };
+                if reason != Problem::unavailable().code() {
+                    audit::refusal(visit, "oidc_refused", reason).await;
                 }
                 problem
             }

@@ -208,15 +208,21 @@ pub async fn link(
     Ok(())
 }
 
-/// Renews the session of a user who signed in anew with an identity of theirs. False if it is not.
-pub async fn reauth(visit: &Visit, user: &User, person: &Person) -> Result<bool, Problem> {
+/// Renews the session of a user who signed in anew with an identity of theirs, `since` they were sent to
+/// the provider, whose clock may be behind. False if it is not theirs.
+pub async fn reauth(
+    visit: &Visit,
+    user: &User,
+    person: &Person,
+    since: i64,
+) -> Result<bool, Problem> {
     let mut db = visit.auth().db().pool().acquire().await?;
     let owner = owner_of(&mut db, person).await?;
     drop(db);
     // With the session's epoch: one that was ended meanwhile is not renewed.
     let is_theirs = owner.is_some_and(|owner| owner.id == user.id && owner.epoch == user.epoch);
     if is_theirs {
-        sign_in::begin_federated(visit, &user.id, user.epoch, person.auth_time).await?;
+        sign_in::begin_federated(visit, &user.id, user.epoch, person.auth_time.max(since)).await?;
     }
     Ok(is_theirs)
 }

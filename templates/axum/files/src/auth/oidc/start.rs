@@ -27,11 +27,13 @@ use crate::auth::{
     input::{Input, READ_TIMEOUT, read},
     local_path::is_local_path,
     problem::Problem,
-    settings::Policy,
     throttle,
     user::{FreshUser, User},
     visit::Visit,
 };
+
+/// A month: old enough to make hardly anybody enter a password for it, in seconds.
+const ANY_AGE: i64 = 2_592_000;
 
 /// The providers that people can choose from.
 pub async fn list(Extension(visit): Extension<Visit>) -> Response {
@@ -125,9 +127,8 @@ async fn ask(
         Protocol::OpenId { .. } => {
             let metadata = visit.auth().oidc().metadata(provider).await?;
             let opened = transaction::open(visit, provider, intent, user, next).await?;
-            let settings = visit.auth().settings();
-            let client = client::open_id(settings, provider, &metadata)?;
-            Ok(open_id(&client, &settings.policy, provider, intent, opened))
+            let client = client::open_id(visit.auth().settings(), provider, &metadata)?;
+            Ok(open_id(&client, provider, intent, opened))
         }
 [%- if 'github' in providers %]
         Protocol::OAuth(endpoints) => {
@@ -139,13 +140,7 @@ async fn ask(
     }
 }
 
-fn open_id(
-    client: &client::OpenId,
-    policy: &Policy,
-    provider: &Provider,
-    intent: Intent,
-    opened: Opened,
-) -> Begun {
+fn open_id(client: &client::OpenId, provider: &Provider, intent: Intent, opened: Opened) -> Begun {
     let Opened { state, nonce, verifier, cookie } = opened;
     let preset = provider.preset;
     let mut request = client
@@ -167,7 +162,7 @@ fn open_id(
         }
         // Asked for an age, a provider says when somebody signed in (OpenID Connect Core 3.1.2.1).
         if preset.reauth {
-            let seconds = provider.max_age.unwrap_or(policy.session_absolute);
+            let seconds = provider.max_age.unwrap_or(ANY_AGE);
             request = request.set_max_age(Duration::from_secs(seconds.unsigned_abs()));
         }
     }

@@ -159,6 +159,7 @@ fn reauth_page(visit: &Visit, user: &User, said: &Said, refused: Option<Refused>
         p { "What you want to do concerns your account’s security, and you signed in a while ago." }
 [%- if module.oidc %]
         @if ways.password { (page.form(&form)) }
+        @if !ways.password && ways.providers.is_empty() { p { "Sign out, and sign in again." } }
         (providers::buttons(ways.providers.iter().copied(), "reauth", said))
 [%- else %]
         (page.form(&form))
