@@ -26,7 +26,7 @@ use crate::{
     shell::{
         apply,
         check::{self, Event, Job, Report, StepReport, StepResult},
-        fresh,
+        fresh, toolchain,
         ui::{BAD, DIM, GOOD, HEADING, WARN, paint, printable},
     },
 };
@@ -84,6 +84,7 @@ fn pick(context: &Context, option: &PackOption, default: &str) -> Result<Vec<Str
 /// # Errors
 /// When the user says no (exit 130), the check fails (exit 3), or a file changed since it was read.
 pub fn make(context: &Context, making: &Making, made: &Made<'_>) -> Result<()> {
+    toolchain(context, making, made.pack)?;
     if let Some(to) = &making.patch {
         write_patch(context, to, &made.plan.changes, &made.target.shown)?;
     }
@@ -100,6 +101,22 @@ pub fn make(context: &Context, making: &Making, made: &Made<'_>) -> Result<()> {
     apply::apply(&made.target.base, &changes)?;
     summary(context, made)?;
     report(context, making, made, "applied", Some(&proof))
+}
+
+/// Tells of a language that is too old at hand. What is not checked here may run elsewhere.
+fn toolchain(context: &Context, making: &Making, pack: &Pack) -> Result<()> {
+    let needed = &pack.manifest.toolchain;
+    let Some(found) = toolchain::version(&needed.version).filter(|found| *found < needed.minimum) else {
+        return Ok(());
+    };
+    let program = needed.version.first().map_or("", String::as_str);
+    let what = format!("`{program}` is {found} here, and {} needs {} or newer", pack.manifest.name, needed.minimum);
+    if making.no_check || making.dry_run {
+        context.ui.warn(&what);
+        return Ok(());
+    }
+    let fix = format!("put a newer `{program}` first on the PATH, or skip the check with `--no-check`");
+    Err(Problem::unsupported(what, fix).into())
 }
 
 /// Writes the patch to a file or to stdout; with `--json` it becomes part of the object instead.

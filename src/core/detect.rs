@@ -212,8 +212,11 @@ fn project(packs: &[Pack], tree: &Tree, candidate: &Candidate) -> Result<Option<
     };
     let Some(pack) = framework.pack.and_then(|index| packs.get(index)) else { return Ok(Some(project)) };
     let app = app_tree(tree, &candidate.folder);
-    if !is_app(pack, &app)? {
-        return Ok(None);
+    let detect = &pack.manifest.detect;
+    if !is_app(&detect.app, &app)? {
+        let Some(other) = &detect.unserved else { return Ok(None) };
+        project.reason = Some(other.reason.clone());
+        return Ok(is_app(&other.app, &app)?.then_some(project));
     }
     serve(pack, &app, candidate, &mut project)?;
     Ok(Some(project))
@@ -256,8 +259,8 @@ fn below(folder: &str, file: &str) -> String {
     if folder.is_empty() { file.to_owned() } else { format!("{folder}/{file}") }
 }
 
-fn is_app(pack: &Pack, app: &Tree) -> Result<bool> {
-    let set = anchor::glob_set(&pack.manifest.detect.app)?;
+fn is_app(globs: &[String], app: &Tree) -> Result<bool> {
+    let set = anchor::glob_set(globs)?;
     Ok(app.iter().any(|(path, _)| set.is_match(path.as_str())))
 }
 

@@ -9,9 +9,11 @@ use super::{
     edit::{
         cargo_toml,
         dependencies::Dependencies,
+        package_json,
         python::{self, Requirement},
         toml::Toml,
     },
+    npm,
     pack::Dependency,
     pep440,
     plan::Workspace,
@@ -209,7 +211,11 @@ pub fn dependency(manifest: &str, wanted: &Dependency, tree: &Tree, workspace: &
     let written = there.written(wanted, &key);
     // A range such as `>=0.7, <0.9` does not say which of its versions is in use; the lock file does.
     let locked = workspace.lock.as_ref().map_or(Ok(vec![]), |lock| locked(lock, &wanted.name))?;
-    let resolved = locked.into_iter().filter(|version| admits(&written, version)).max();
+    let fits = |version: &Version| match manifest {
+        package_json::NAME => npm::admits(&written, version) == Some(true),
+        _ => admits(&written, version),
+    };
+    let resolved = locked.into_iter().filter(fits).max();
     let version = resolved.or_else(|| lowest(&written)).or_else(|| lowest(&wanted.version));
     let version = version.context("a pack's version is not a version")?;
     Ok((key, cargo_toml::line_of_versions(&version)))
@@ -218,8 +224,11 @@ pub fn dependency(manifest: &str, wanted: &Dependency, tree: &Tree, workspace: &
 /// Versions of a package that a lock file resolves to.
 ///
 /// # Errors
-/// When the lock file is not TOML.
+/// When the lock file is neither TOML nor JSON.
 pub fn locked(lock: &Text, name: &str) -> Result<Vec<Version>> {
+    if lock.raw().trim_start_matches('\u{feff}').trim_start().starts_with('{') {
+        return npm_locked(lock.raw(), name);
+    }
     let toml = Toml::parse(lock.raw()).context("cannot read the package manager's lock file")?;
     let packages = toml.item(&["package"]).and_then(Item::as_array_of_tables).into_iter().flatten();
     Ok(packages
@@ -229,6 +238,16 @@ pub fn locked(lock: &Text, name: &str) -> Result<Vec<Version>> {
             Version::parse(written).ok().or_else(|| pep440::version(written))
         })
         .collect())
+}
+
+/// The same of npm's lock file, in which packages are named by where they are installed.
+fn npm_locked(lock: &str, name: &str) -> Result<Vec<Version>> {
+    let json: serde_json::Value = serde_json::from_str(lock.trim_start_matches('\u{feff}'))
+        .context("cannot read the package manager's lock file")?;
+    let packages = json.get("packages").and_then(serde_json::Value::as_object).into_iter().flatten();
+    let is_it = |place: &str| place.strip_suffix(name).is_some_and(|above| above.ends_with("node_modules/"));
+    let version = |package: &serde_json::Value| Version::parse(package.get("version")?.as_str()?).ok();
+    Ok(packages.filter(|(place, _)| is_it(place)).filter_map(|(_, package)| version(package)).collect())
 }
 
 /// Whether a requirement as written in a manifest admits a version.

@@ -10,6 +10,7 @@ pub mod facts;
 pub mod generated;
 pub mod lock;
 pub mod manifest;
+pub mod npm;
 pub mod pack;
 pub mod patch;
 pub mod pep440;

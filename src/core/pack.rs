@@ -70,6 +70,18 @@ pub struct Detect {
     pub databases: Vec<String>,
     /// Dependencies that tell that the project has a login already.
     pub auths: Vec<String>,
+    /// Apps that are recognised and not served.
+    #[serde(default)]
+    pub unserved: Option<Unserved>,
+}
+
+/// Another form of app than the pack serves.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unserved {
+    /// As `app` of `[detect]`, for those that have none of those.
+    pub app: Vec<String>,
+    pub reason: String,
 }
 
 /// What the generated code needs of the language's tools.
@@ -78,6 +90,9 @@ pub struct Detect {
 pub struct Toolchain {
     /// Lowest language version that the libraries build with.
     pub minimum: semver::Version,
+    /// The command that prints the version at hand, where one that is too old is told before anything is written.
+    #[serde(default)]
+    pub version: Vec<String>,
 }
 
 /// A capability that the user picks.
@@ -169,6 +184,12 @@ pub enum RefuseWhen {
     Locked { name: String, versions: Vec<VersionReq> },
     /// A file that matches a glob contains a match of the regular expression.
     Text {
+        #[serde(rename = "in")]
+        globs: Vec<String>,
+        pattern: String,
+    },
+    /// No file that matches a glob contains a match of the regular expression.
+    Lacks {
         #[serde(rename = "in")]
         globs: Vec<String>,
         pattern: String,

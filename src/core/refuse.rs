@@ -11,7 +11,7 @@ use super::{
     render,
 };
 
-/// With `later`, files may be where an earlier `add` has put some.
+/// With `later`, files and dependencies may be where an earlier `add` has put some.
 ///
 /// # Errors
 /// With the first refusal of the pack that applies (exit 4).
@@ -20,7 +20,7 @@ pub fn check(input: &Input<'_>, later: bool) -> Result<()> {
     let applying = |refusal: &&Refusal| !later || !matches!(refusal.found, RefuseWhen::Exists(_));
     for refusal in input.pack.manifest.refuse.iter().filter(applying) {
         if render::holds(refusal.when.as_deref(), &answers)?
-            && let Some(place) = applies(input, refusal)?
+            && let Some(place) = applies(input, refusal, later)?
         {
             return Err(Problem::unsupported(format!("{}\n  {place}", refusal.what), refusal.fix.clone()).into());
         }
@@ -29,7 +29,7 @@ pub fn check(input: &Input<'_>, later: bool) -> Result<()> {
 }
 
 /// Where a refusal finds what it looks for.
-fn applies(input: &Input<'_>, refusal: &Refusal) -> Result<Option<String>> {
+fn applies(input: &Input<'_>, refusal: &Refusal, later: bool) -> Result<Option<String>> {
     match &refusal.found {
         RefuseWhen::Exists(globs) => {
             let set = glob_set(globs)?;
@@ -40,7 +40,7 @@ fn applies(input: &Input<'_>, refusal: &Refusal) -> Result<Option<String>> {
                 .find(|path| set.is_match(path.as_str()))
                 .map(ToString::to_string))
         }
-        RefuseWhen::Depends(names) => depends(input, names),
+        RefuseWhen::Depends(names) => depends(input, names, later),
         RefuseWhen::Locked { name, versions } => {
             let Some(lock) = &input.workspace.lock else { return Ok(None) };
             let found = manifest::locked(lock, name)?
@@ -49,16 +49,21 @@ fn applies(input: &Input<'_>, refusal: &Refusal) -> Result<Option<String>> {
             Ok(found.map(|version| format!("{name} {version} in the lock file")))
         }
         RefuseWhen::Text { globs, pattern } => text(input, globs, pattern),
+        RefuseWhen::Lacks { globs, pattern } => {
+            Ok(text(input, globs, pattern)?.is_none().then(|| format!("nothing of that in {}", globs.join(", "))))
+        }
     }
 }
 
-fn depends(input: &Input<'_>, names: &[String]) -> Result<Option<String>> {
+fn depends(input: &Input<'_>, names: &[String], later: bool) -> Result<Option<String>> {
+    // An earlier `add` brought those of the pack.
+    let brought = |name: &String| later && input.pack.manifest.dependency.iter().any(|own| own.name == *name);
     let file = input.pack.manifest_of(input.tree);
     let text = input.tree.text(file).with_context(|| format!("`{file}` is missing"))?;
     let found = manifest::dependencies(file, text, None).with_context(|| format!("cannot read `{file}`"))?;
     Ok(found
         .iter()
-        .find(|named| names.contains(&named.name))
+        .find(|named| names.contains(&named.name) && !brought(&named.name))
         .map(|named| format!("{file}:{}  {}", named.line, named.text)))
 }
 

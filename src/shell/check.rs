@@ -367,6 +367,11 @@ fn package_cache(program: &str) -> Vec<PathBuf> {
     let home = |below: &str| folder("HOME").map(|home| home.join(below));
     match program {
         "cargo" => folder("CARGO_HOME").or_else(|| home(".cargo")).map_or_else(Vec::new, |cargo| cargo_cache(&cargo)),
+        "npm" => {
+            let chosen = folder("npm_config_cache").or_else(|| folder("NPM_CONFIG_CACHE"));
+            let cache = chosen.or_else(|| home(".npm"));
+            cache.into_iter().filter(|folder| fs::create_dir_all(folder).is_ok()).collect()
+        }
         "uv" => {
             let shared = folder("XDG_CACHE_HOME").or_else(|| home(".cache")).map(|cache| cache.join("uv"));
             let cache = folder("UV_CACHE_DIR").or(shared);

@@ -16,6 +16,7 @@ pub mod journal;
 mod needs;
 mod process;
 mod scratch;
+pub mod toolchain;
 pub mod ui;
 
 /// Whether the user asked to stop.

@@ -15,6 +15,20 @@ const AXUM: &str = "[package]\nname = \"x\"\n[dependencies]\naxum = \"0.8\"\n";
 const MAIN: &str = "fn main() {\n    axum::serve(l, app);\n}\n";
 
 #[test]
+fn an_app_in_another_form_than_is_served() {
+    let mut pack = axum();
+    pack.manifest.detect.unserved =
+        Some(pack::Unserved { app: vec!["src/lib.rs".to_owned()], reason: "why".to_owned() });
+    let told = |file: &str| {
+        let found = detect(std::slice::from_ref(&pack), &tree(&[("Cargo.toml", AXUM), (file, "")]), None).unwrap();
+        (found.verdict, found.projects.first().and_then(|project| project.reason.clone()))
+    };
+    assert_eq!(told("src/main.rs"), (Verdict::Single, None));
+    assert_eq!(told("src/lib.rs"), (Verdict::Unsupported, Some("why".to_owned())));
+    assert_eq!(told("src/other.rs"), (Verdict::None, None));
+}
+
+#[test]
 fn verdicts() {
     for (name, files, verdict, projects) in [
         ("one", &[("Cargo.toml", AXUM), ("src/main.rs", MAIN)][..], Verdict::Single, &[". axum"][..]),

@@ -5,9 +5,9 @@ use semver::{Version, VersionReq};
 use serde_json::{Value, json};
 use toml_edit::Item;
 
-use super::{Existing, Outcome, cargo_toml, python, toml::Toml};
+use super::{Existing, Outcome, cargo_toml, package_json, python, toml::Toml};
 use crate::core::{
-    manifest,
+    manifest, npm,
     pack::{Dependency, Suits},
     pep440,
     plan::Workspace,
@@ -23,6 +23,7 @@ pub struct Dependencies<'t> {
 enum Format<'t> {
     Cargo { own: Box<Toml<'t>>, root: Option<Box<Toml<'t>>> },
     Python(python::File<'t>),
+    Node(package_json::File<'t>),
 }
 
 impl<'t> Dependencies<'t> {
@@ -35,6 +36,8 @@ impl<'t> Dependencies<'t> {
     fn parse(path: &'t str, text: &'t str, workspace: &'t Workspace) -> Result<Self> {
         let format = if is_python(path) {
             Format::Python(python::File::parse(path, text)?)
+        } else if path == package_json::NAME {
+            Format::Node(package_json::File::parse(text)?)
         } else {
             let root = workspace.manifest.as_ref().map(|text| Toml::parse(text.raw())).transpose()?;
             Format::Cargo { own: Box::new(Toml::parse(text)?), root: root.map(Box::new) }
@@ -50,6 +53,7 @@ impl<'t> Dependencies<'t> {
                 cargo_toml::existing(own, root.as_deref(), cargo_toml::table_of(dependency), key)
             }
             Format::Python(file) => file.existing(dependency),
+            Format::Node(file) => file.existing(dependency),
         }
     }
 
@@ -61,6 +65,10 @@ impl<'t> Dependencies<'t> {
         match &self.format {
             Format::Cargo { own, root } => cargo_toml::key(own, root.as_deref(), dependency, self.path),
             Format::Python(file) => {
+                file.refuse_other(dependency, self.path)?;
+                Ok(dependency.name.clone())
+            }
+            Format::Node(file) => {
                 file.refuse_other(dependency, self.path)?;
                 Ok(dependency.name.clone())
             }
@@ -76,6 +84,10 @@ impl<'t> Dependencies<'t> {
                 let entry = file.existing(dependency);
                 entry.map_or_else(|| dependency.version.clone(), |entry| entry.version.unwrap_or_default())
             }
+            Format::Node(file) => {
+                let entry = file.existing(dependency);
+                entry.map_or_else(|| dependency.version.clone(), |entry| entry.version.unwrap_or_default())
+            }
         }
     }
 
@@ -87,6 +99,7 @@ impl<'t> Dependencies<'t> {
         match &self.format {
             Format::Cargo { own, root } => cargo_toml::add(own, root.as_deref(), wanted, self.path),
             Format::Python(file) => file.add(wanted, self.path),
+            Format::Node(file) => file.add(wanted, self.path),
         }
     }
 
@@ -96,6 +109,7 @@ impl<'t> Dependencies<'t> {
         match &self.format {
             Format::Cargo { .. } => cargo_toml::all_by_hand(wanted, self.path),
             Format::Python(_) => python::all_by_hand(wanted, self.path),
+            Format::Node(_) => package_json::all_by_hand(wanted, self.path),
         }
     }
 
@@ -107,6 +121,7 @@ impl<'t> Dependencies<'t> {
                 cargo_toml::replaced(own, root.as_deref(), cargo_toml::table_of(dependency), key, &dependency.name)
             }
             Format::Python(file) => file.replaced(dependency),
+            Format::Node(file) => file.replaced(dependency),
         }
     }
 
@@ -121,6 +136,7 @@ impl<'t> Dependencies<'t> {
                 keys.iter().filter_map(entry).any(enough)
             }
             Format::Python(file) => file.named(&wanted.depends).is_some_and(enough),
+            Format::Node(file) => file.named(&wanted.depends).is_some_and(enough),
         }
     }
 
@@ -143,6 +159,10 @@ impl<'t> Dependencies<'t> {
                 let name = file.name().unwrap_or("app");
                 Ok(json!({ "name": name, "library": python::normal(name).replace('-', "_"), "manifest": self.path }))
             }
+            Format::Node(file) => {
+                let name = file.name().unwrap_or("app");
+                Ok(json!({ "name": name, "library": name, "manifest": self.path }))
+            }
         }
     }
 
@@ -157,6 +177,7 @@ impl<'t> Dependencies<'t> {
                 Some((pep440::lowest(written)?, format!("{}:{line}", self.path)))
             }
             Format::Python(python::File::Lines(_)) => None,
+            Format::Node(file) => file.minimum().map(|(version, line)| (version, format!("{}:{line}", self.path))),
         }
     }
 
@@ -167,6 +188,7 @@ impl<'t> Dependencies<'t> {
         match &self.format {
             Format::Cargo { .. } => format!("rust-version = \"{major}.{minor}\""),
             Format::Python(_) => format!("requires-python = \">={major}.{minor}\""),
+            Format::Node(_) => format!("\"engines\": {{ \"node\": \">={major}.{minor}\" }}"),
         }
     }
 }
@@ -193,6 +215,7 @@ pub fn serves(path: &str, versions: &VersionReq, requirement: Option<&str>) -> O
     match requirement {
         // Without a version the newest is meant.
         requirement if is_python(path) => Some(requirement.is_none_or(|written| python::meets(versions, written))),
+        Some(written) if path == package_json::NAME => Some(npm::meets(versions, written)),
         Some(written) => Some(manifest::lowest(written).is_some_and(|version| versions.matches(&version))),
         None => None,
     }
@@ -240,6 +263,16 @@ mod tests {
     }
 
     #[test]
+    fn facts_of_a_node_project() {
+        let none = Workspace::default();
+        let there = open("package.json", "{ \"name\": \"@me/app\",\n\"engines\": { \"node\": \">=20\" } }", &none);
+        let facts = there.project().unwrap();
+        assert_eq!([&facts["name"], &facts["manifest"]], ["@me/app", "package.json"]);
+        assert_eq!(there.minimum(), Some((Version::new(20, 0, 0), "package.json:2".to_owned())));
+        assert_eq!(there.says_minimum(&Version::new(22, 13, 0)), "\"engines\": { \"node\": \">=22.13\" }");
+    }
+
+    #[test]
     fn a_framework_is_served_in_a_version_that_can_be_resolved() {
         let range: VersionReq = ">=0.115, <1".parse().unwrap();
         for (path, requirement, expected) in [
@@ -249,6 +282,9 @@ mod tests {
             ("Cargo.toml", Some("0.115"), Some(true)),
             ("Cargo.toml", Some("0.100"), Some(false)),
             ("Cargo.toml", None, None),
+            ("package.json", Some("^0.115.0"), Some(true)),
+            ("package.json", Some("0.100.x"), Some(false)),
+            ("package.json", Some("latest"), Some(true)),
         ] {
             assert_eq!(serves(path, &range, requirement), expected, "{path} {requirement:?}");
         }

@@ -4,6 +4,7 @@ pub mod cargo_toml;
 pub mod dependencies;
 pub mod hunks;
 pub mod lines;
+pub mod package_json;
 pub mod python;
 pub mod source;
 pub mod toml;

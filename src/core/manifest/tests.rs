@@ -164,6 +164,13 @@ fn locked_versions() {
     assert_eq!(locked(&lock, "a").unwrap(), [Version::new(1, 2, 3), Version::new(2, 0, 0)]);
     assert_eq!(locked(&lock, "b").unwrap(), []);
     assert!(locked(&Text::new("<<<<<<<"), "a").is_err());
+    let npm = Text::new(
+        "{ \"packages\": { \"\": {}, \"node_modules/@b/a\": { \"version\": \"3.0.0\" },\n\
+         \"node_modules/a\": { \"version\": \"1.2.3\" }, \"node_modules/c/node_modules/a\": { \"version\": \"2.0.0\" } } }",
+    );
+    assert_eq!(locked(&npm, "a").unwrap(), [Version::new(1, 2, 3), Version::new(2, 0, 0)]);
+    assert_eq!(locked(&npm, "@b/a").unwrap(), [Version::new(3, 0, 0)]);
+    assert!(locked(&Text::new("{"), "a").is_err());
     assert!(
         admits("1", &Version::new(1, 9, 0))
             && !admits("1", &Version::new(2, 0, 0))

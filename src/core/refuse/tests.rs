@@ -59,6 +59,18 @@ fn a_library_that_cannot_be_linked_beside_ours() {
 }
 
 #[test]
+fn what_is_missing_is_a_reason_too() {
+    let mut app = App::of(&[("Cargo.toml", MANIFEST), ("src/main.rs", MAIN)]);
+    let refusal = "lacks = { in = ['Cargo.toml'], pattern = 'edition' }\nwhat = 'old'\nfix = 'x'";
+    app.pack.manifest.refuse.push(::toml::from_str(refusal).unwrap());
+    assert_eq!(why(&app).as_deref(), Some("old\n  nothing of that in Cargo.toml"));
+    let modern = MANIFEST.replace("[dependencies]", "edition = \"2024\"\n[dependencies]");
+    let pack = app.pack;
+    let app = App { pack, ..App::of(&[("Cargo.toml", &modern), ("src/main.rs", MAIN)]) };
+    assert_eq!(why(&app), None);
+}
+
+#[test]
 fn the_fixtures_that_say_so() {
     assert!(why(&fixture("auth-taken")).unwrap().contains("src/auth.rs"));
     assert!(why(&fixture("users-table")).unwrap().contains("migrations/0001_init.sql:"));
