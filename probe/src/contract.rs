@@ -518,12 +518,15 @@ fn a_minute() -> u64 {
     60
 }
 
-/// The variable that says where to listen; `HOST` and `PORT` in `format` are filled.
+/// The variable that says where to listen; `HOST` and `PORT` in `format` are filled. `host` is another one for the address
+/// alone.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Listen {
     pub env: String,
     pub format: String,
+    #[serde(default)]
+    pub host: Option<String>,
 }
 
 /// The audit log, and where the parts of an event are: JSON pointers into a line that is one JSON object, or patterns whose

@@ -110,7 +110,8 @@ impl Db {
     /// # Errors
     /// When there is not exactly one row, besides what [`Self::find`] says.
     pub fn one(&self, table: &str, by: &str, value: &str, column: &str) -> Result<Option<String>> {
-        let rows = self.find(table, by, value)?;
+        let (place, held) = (self.home(table, column)?, self.held(table, by, value, column)?);
+        let rows = self.rows(&format!("SELECT * FROM {place} WHERE {held}"))?;
         let [row] = rows.as_slice() else { bail!("{} rows of `{table}` have that `{by}`, not one", rows.len()) };
         Ok(row.get(&self.column(table, column)?).cloned().flatten())
     }
@@ -130,8 +131,26 @@ impl Db {
     /// # Errors
     /// As for [`Self::find`].
     pub fn set(&self, table: &str, by: &str, value: &str, column: &str, expression: &str) -> Result<()> {
-        let (name, by, column) = (self.table(table)?, self.column(table, by)?, self.column(table, column)?);
-        self.run(&format!("UPDATE {name} SET {column} = {expression} WHERE {by} = {}", quoted(value)))
+        let (place, held) = (self.home(table, column)?, self.held(table, by, value, column)?);
+        self.run(&format!("UPDATE {place} SET {} = {expression} WHERE {held}", self.column(table, column)?))
+    }
+
+    /// The table that a column of somebody's is in, which may be another than the one that names them.
+    fn home(&self, table: &str, column: &str) -> Result<String> {
+        self.elsewhere(table, column, "table").map_or_else(|| self.table(table), Ok)
+    }
+
+    /// The condition that picks the row which holds a column.
+    fn held(&self, table: &str, by: &str, value: &str, column: &str) -> Result<String> {
+        let named = format!("{} = {}", self.column(table, by)?, quoted(value));
+        let Some(user) = self.elsewhere(table, column, "user") else { return Ok(named) };
+        Ok(format!("{user} IN (SELECT {} FROM {} WHERE {named})", self.column(table, "id")?, self.table(table)?))
+    }
+
+    fn elsewhere(&self, table: &str, column: &str, part: &str) -> Option<String> {
+        let place = self.names.tables.get(table)?.get(column)?.as_table()?;
+        place.get("table")?;
+        Some(place.get(part)?.as_str()?.to_owned())
     }
 
     /// Makes a moment that a row holds that many seconds older.
@@ -156,7 +175,11 @@ impl Db {
             (TimeKind::UnixSeconds, _) => format!("{column} - {seconds}"),
             (TimeKind::UnixMillis, _) => format!("{column} - {seconds}000"),
             (TimeKind::Timestamp, true) => format!("{column} - interval '{seconds} seconds'"),
-            (TimeKind::Timestamp, false) => format!("datetime({column}, '-{seconds} seconds')"),
+            // In the form that it has: texts of two forms do not compare.
+            (TimeKind::Timestamp, false) => format!(
+                "strftime(CASE WHEN {column} LIKE '%T%Z' THEN '%Y-%m-%dT%H:%M:%fZ' ELSE '%Y-%m-%d %H:%M:%S' END, \
+                 {column}, '-{seconds} seconds')"
+            ),
         }
     }
 
@@ -260,13 +283,15 @@ mod tests {
     use super::{Db, Place};
     use crate::{app::Folder, contract};
 
-    const NAMES: &str =
-        "kind = 'sqlite'\ntime = 'unix-seconds'\n[people]\ntable = 'p'\nemail = 'mail'\nseen = { column = 'at' }\n";
+    const NAMES: &str = "kind = 'sqlite'\ntime = 'unix-seconds'\n\
+        [people]\ntable = 'p'\nid = 'mail'\nemail = 'mail'\nseen = { column = 'at' }\n\
+        password = { table = 'k', user = 'whose', column = 'word' }\n";
 
     fn db(folder: &Path) -> Db {
         let path = folder.join("app.db");
         let connection = rusqlite::Connection::open(&path).unwrap();
-        let made = "CREATE TABLE p (mail TEXT, at INTEGER, key BLOB); INSERT INTO p VALUES ('o''x', 100, x'00ff'), ('y', 5, NULL)";
+        let made = "CREATE TABLE p (mail TEXT, at INTEGER, key BLOB); INSERT INTO p VALUES ('o''x', 100, x'00ff'), ('y', 5, NULL); \
+            CREATE TABLE k (whose TEXT, word TEXT); INSERT INTO k VALUES ('o''x', 'old'), ('y', 'other')";
         connection.execute_batch(made).unwrap();
         let names: contract::Db = toml::from_str(NAMES).unwrap();
         Db::new(Place::Sqlite(path), names)
@@ -280,16 +305,33 @@ mod tests {
         assert_eq!(db.one("people", "email", "o'x", "seen").unwrap().as_deref(), Some("40"));
         assert_eq!(db.one("people", "email", "y", "seen").unwrap().as_deref(), Some("5"));
         assert_eq!(db.count("people").unwrap(), 2);
+        db.set("people", "email", "o'x", "password", "'new'").unwrap();
+        assert_eq!(db.one("people", "email", "o'x", "password").unwrap().as_deref(), Some("new"));
+        assert_eq!(db.one("people", "email", "y", "password").unwrap().as_deref(), Some("other"));
         let dump = db.dump().unwrap();
         assert!(dump.iter().any(|(_, column, value)| column == "key" && value == "\\x00ff"), "{dump:?}");
+    }
+
+    #[test]
+    fn a_moment_that_is_text_keeps_its_form() {
+        let folder = Folder::new().unwrap();
+        let mut db = db(folder.path());
+        db.names.time = contract::TimeKind::Timestamp;
+        for (before, after) in
+            [("2026-11-29T11:00:10.250Z", "2026-11-29T10:59:40.250Z"), ("2026-11-29 11:00:10", "2026-11-29 10:59:40")]
+        {
+            db.set("people", "email", "y", "seen", &quoted(before)).unwrap();
+            db.age("people", "email", "y", "seen", 30).unwrap();
+            assert_eq!(db.one("people", "email", "y", "seen").unwrap().as_deref(), Some(after));
+        }
     }
 
     #[test]
     fn what_the_contract_does_not_name_is_told() {
         let folder = Folder::new().unwrap();
         let db = db(folder.path());
-        let error = format!("{:#}", db.one("people", "email", "y", "password").unwrap_err());
-        assert_eq!(error, "the contract has no `password` in `[db.people]`");
+        let error = format!("{:#}", db.one("people", "email", "y", "epoch").unwrap_err());
+        assert_eq!(error, "the contract has no `epoch` in `[db.people]`");
         let missing = Db::new(Place::Sqlite(folder.path().join("none.db")), toml::from_str(NAMES).unwrap());
         assert!(missing.rows("SELECT 1").is_err(), "a wrong path is no empty database");
     }

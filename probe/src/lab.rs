@@ -212,7 +212,7 @@ impl App {
         let start = lab.start_table()?;
         for address in &self.addresses {
             let mut variables = self.variables.clone();
-            variables.insert(start.listen.env.clone(), listen(start, *address));
+            variables.extend(listen(start, *address));
             let process =
                 Process::start(&lab.filled(&start.command)?, lab.folder()?, &variables, &lab.contract.variables())?;
             if !until_open(&process, *address, start.patience(), &self.interrupted)? {
@@ -224,8 +224,11 @@ impl App {
     }
 }
 
-fn listen(start: &Start, address: SocketAddr) -> String {
-    start.listen.format.replace("HOST", &address.ip().to_string()).replace("PORT", &address.port().to_string())
+fn listen(start: &Start, address: SocketAddr) -> Vec<(String, String)> {
+    let (host, port) = (address.ip().to_string(), address.port().to_string());
+    let place = start.listen.format.replace("HOST", &host).replace("PORT", &port);
+    let alone = start.listen.host.clone().map(|variable| (variable, host));
+    std::iter::once((start.listen.env.clone(), place)).chain(alone).collect()
 }
 
 /// Shared by all tests of a run.
@@ -434,10 +437,7 @@ impl Lab {
         let mut processes = vec![];
         for address in &addresses {
             let mut variables = variables.clone();
-            variables.insert(
-                start.listen.env.clone(),
-                listen(start, SocketAddr::new(setup.host.unwrap_or(address.ip()), address.port())),
-            );
+            variables.extend(listen(start, SocketAddr::new(setup.host.unwrap_or(address.ip()), address.port())));
             let began = std::time::Instant::now();
             let process = Process::start(&command, cwd, &variables, &self.contract.variables())?;
             match until_open(&process, *address, start.patience(), &self.interrupted) {
@@ -575,8 +575,7 @@ impl Lab {
         let command: Vec<String> = self.filled(command)?.iter().map(|word| word.replace("{user}", user)).collect();
         let start = self.start_table()?;
         let mut variables = app.variables.clone();
-        variables
-            .insert(start.listen.env.clone(), listen(start, SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?))));
+        variables.extend(listen(start, SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?))));
         let process = Process::start(&command, self.folder()?, &variables, &self.contract.variables())?;
         let end = process.wait(Duration::from_mins(1)).context("the operator's command did not end within 60 s")?;
         Ok((end.code == Some(0), process.log()))

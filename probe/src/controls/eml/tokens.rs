@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::{
     client::Client,
-    db::{self, Row},
+    db,
     http::Answer,
     lab::{App, Setup},
     people::{self, MAIL, Person},
@@ -441,16 +441,14 @@ fn set(call: crate::client::Call, value: Option<&Value>) -> crate::client::Call 
 fn accounts(app: &App) -> Outcome<BTreeMap<String, Vec<Option<String>>>> {
     let db = app.database()?;
     let id = db.column("users", "id")?;
-    let columns = ["email", "password", "verified"]
-        .into_iter()
-        .map(|name| db.column("users", name))
-        .collect::<Result<Vec<_>, _>>()?;
-    let rows: Vec<Row> = db.rows(&format!("SELECT * FROM {}", db.table("users")?))?;
-    let one = |row: &Row| {
-        let values = columns.iter().map(|column| row.get(column).cloned().flatten()).collect();
-        Some((row.get(&id)?.clone()?, values))
-    };
-    Ok(rows.iter().filter_map(one).collect())
+    let columns = ["email", "password", "verified"];
+    let mut all = BTreeMap::new();
+    for row in db.rows(&format!("SELECT {id} FROM {}", db.table("users")?))? {
+        let Some(owner) = row.get(&id).cloned().flatten() else { continue };
+        let values = columns.iter().map(|column| db.one("users", "id", &owner, column)).collect::<Result<_, _>>()?;
+        all.insert(owner, values);
+    }
+    Ok(all)
 }
 
 fn changes_of(

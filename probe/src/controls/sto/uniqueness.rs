@@ -13,7 +13,7 @@ use crate::{
 
 /// What names a row, and what else must differ so that nothing but the name can be refused.
 const NAMES: [(&str, &str, &[&str]); 2] = [("users", "email", &["id"]), ("sessions", "key", &["name"])];
-const OF_PASSWORDS: (&str, &str, &[&str]) = ("tokens", "key", &["user"]);
+const OF_PASSWORDS: (&str, &str, &[&str]) = ("tokens", "key", &["user", "id"]);
 const OF_PROVIDERS: (&str, &str, &[&str]) = ("identities", "subject", &["key", "user", "provider"]);
 
 /// Two accounts with one address, two sessions or tokens with one key, or rows of an account that is gone are refused by the
