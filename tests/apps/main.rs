@@ -19,6 +19,7 @@ mod canary;
 mod instances;
 mod matrix;
 mod mutants;
+mod node;
 mod pages;
 mod probe;
 mod python;

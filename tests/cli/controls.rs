@@ -52,10 +52,10 @@ fn misplaced(folder: &Path, place: &Value) -> Vec<String> {
     names.map(|name| format!("{file} has no {name}")).collect()
 }
 
-/// Whether a line of a manifest names the library: `name = …`, or `"name>=1",` in a list.
+/// Whether a line of a manifest names the library: `name = …`, or `"name>=1",` in a list, `"name": …`.
 fn is_entry(line: &str, name: &str) -> bool {
     let listed = line.strip_prefix('"').and_then(|rest| rest.strip_prefix(name));
-    line.starts_with(&format!("{name} = ")) || listed.is_some_and(|rest| rest.starts_with(['>', '[']))
+    line.starts_with(&format!("{name} = ")) || listed.is_some_and(|rest| rest.starts_with(['>', '[', '"']))
 }
 
 /// Libraries that the control rests on, and that the pack does not bring at that version.

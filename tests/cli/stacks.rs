@@ -1,6 +1,6 @@
 //! Stacks in other languages: what `add` makes of their fixtures, and that it can be taken back.
 
-use crate::common::{Project, of_stack, read, replace, run, tree};
+use crate::common::{Project, empty, finished, of_stack, read, replace, run, tool, tree};
 
 fn fastapi(name: &str) -> Project {
     of_stack("fastapi", name)
@@ -76,4 +76,113 @@ fn what_was_changed_in_a_python_project_is_found() {
     let found = run(&project.dir, &["verify", "--json"]).exits(1).json();
     let drift = found["drift"].as_array().unwrap().iter().map(|drift| drift["cause"].as_str().unwrap());
     assert_eq!(drift.collect::<Vec<_>>(), ["file-changed", "wiring-missing", "library-below-floor"]);
+}
+
+fn express(name: &str) -> Project {
+    of_stack("express", name)
+}
+
+#[test]
+fn a_node_project_is_wired_verified_and_taken_back() {
+    let project = express("plain");
+    let before = tree(&project.dir);
+    let found = run(&project.dir, &["detect", "--json"]).exits(0).json();
+    let app = &found["projects"][0];
+    assert_eq!((&app["stack"], &app["package_manager"]), (&"express".into(), &"npm".into()));
+    assert_eq!(app["entry"]["line"], 4);
+    let done = run(&project.dir, &["add", "--yes", "--no-check", "--json"]).exits(0).json();
+    assert_eq!(done["manual"], serde_json::json!([]));
+    let main = read(&project.dir, "src/main.ts");
+    let wired = "import { notes } from \"./notes.js\";\n\nimport { attach } from \"./auth/index.js\";\n\
+                 import { authExample } from \"./authExample.js\";\n\n\
+                 const app = express();\nattach(app);\napp.use(authExample);\napp.use(express.json());\n";
+    assert!(main.contains(wired), "{main}");
+    let manifest = read(&project.dir, "package.json");
+    assert!(manifest.contains("    \"express\": \"^5.1.0\",\n    \"kysely\": "), "{manifest}");
+    assert!(manifest.contains("    \"typescript\": \"~6.0.3\"\n"), "the project's own entry is enough: {manifest}");
+    run(&project.dir, &["verify"]).exits(0);
+    // What an earlier `add` brought is no login of another's.
+    run(&project.dir, &["add", "--yes", "--no-check", "--profile", "strict"]).exits(0);
+    run(&project.dir, &["undo", "--all", "--yes"]).exits(0);
+    assert_eq!(tree(&project.dir), before);
+}
+
+#[test]
+fn a_factory_of_a_node_project_keeps_its_tabs_and_line_endings() {
+    let project = express("factory");
+    let before = tree(&project.dir);
+    let done = run(&project.dir, &["add", "--yes", "--no-check", "--json"]).exits(0).json();
+    assert_eq!(done["manual"], serde_json::json!([]));
+    let app = read(&project.dir, "src/app.ts");
+    let wired = "  const app: Express = express();\r\n  attach(app);\r\n  app.use(authExample);\r\n\r\n  app.get(";
+    assert!(app.contains(wired) && app.starts_with("#!/usr/bin/env node\r\n// The application"), "{app}");
+    let manifest = read(&project.dir, "package.json");
+    assert!(manifest.contains("\"^2.8.5\",\r\n\t\t\"@better-auth/kysely-adapter\": "), "{manifest}");
+    assert!(manifest.contains("\t},\r\n\t\"devDependencies\": {\r\n\t\t\"@types/express\": "), "{manifest}");
+    for text in [&app, &manifest] {
+        assert_eq!(text.matches('\n').count(), text.matches("\r\n").count(), "{text}");
+    }
+    run(&project.dir, &["undo", "--yes"]).exits(0);
+    assert_eq!(tree(&project.dir), before);
+}
+
+#[test]
+fn node_projects_that_cannot_be_served_are_refused() {
+    for (name, told) in [
+        ("several", "--at made=src/main.ts:3"),
+        ("commonjs", "CommonJS"),
+        ("javascript", "served are applications in TypeScript"),
+        ("login", "\"passport\": \"^0.7.0\""),
+        ("users-table", "sqliteTable(\"users\""),
+        ("old", ">=5.0, <6"),
+    ] {
+        let project = express(name);
+        let before = tree(&project.dir);
+        let said = run(&project.dir, &["add", "--yes", "--no-check"]).exits(4).err;
+        assert!(said.contains(told) && said.contains("help: "), "{name}: {said}");
+        assert_eq!(tree(&project.dir), before);
+    }
+    let supported = |name: &str| {
+        let found = run(&express(name).dir, &["detect", "--json"]).json();
+        found["projects"][0]["supported"].as_bool().unwrap()
+    };
+    assert_eq!(["plain", "javascript", "old"].map(supported), [true, false, false]);
+    run(&express("several").dir, &["add", "--yes", "--no-check", "--at", "made=src/main.ts:3"]).exits(0);
+}
+
+#[test]
+fn what_was_changed_in_a_node_project_is_found() {
+    let project = express("plain");
+    run(&project.dir, &["add", "--yes", "--no-check"]).exits(0);
+    replace(&project.dir, "src/main.ts", "attach(app);\n", "");
+    replace(&project.dir, "package.json", "\"nodemailer\": \"^10.6.0\"", "\"nodemailer\": \"^7.0.0\"");
+    replace(&project.dir, "src/auth/csrf.ts", "\"GET\"", "\"POST\"");
+    let found = run(&project.dir, &["verify", "--json"]).exits(1).json();
+    let drift = found["drift"].as_array().unwrap().iter().map(|drift| drift["cause"].as_str().unwrap());
+    assert_eq!(drift.collect::<Vec<_>>(), ["file-changed", "wiring-missing", "library-below-floor"]);
+}
+
+/// A language that is too old is told before anything is written.
+#[test]
+fn a_node_that_is_too_old_is_told_first() {
+    let project = express("plain");
+    let before = tree(&project.dir);
+    let old = program("node", "echo v20.20.2");
+    let path = format!("{}:{}", old.dir.display(), std::env::var("PATH").unwrap());
+    let with = |args: &[&str]| finished(&tool(&project.dir, args).env("PATH", &path).output().unwrap());
+    let said = with(&["add", "--yes"]).exits(4).err;
+    assert!(said.contains("`node` is 20.20.2 here, and Express needs 22.13.0 or newer"), "{said}");
+    assert_eq!(tree(&project.dir), before);
+    let said = with(&["add", "--yes", "--no-check"]).exits(0).err;
+    assert!(said.contains("warning: `node` is 20.20.2 here"), "{said}");
+}
+
+/// A folder with a program of that name in it.
+fn program(name: &str, script: &str) -> Project {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = empty("programs");
+    let file = folder.dir.join(name);
+    std::fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    folder
 }

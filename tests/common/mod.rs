@@ -96,7 +96,10 @@ fn walk(root: &Path, dir: &Path, files: &mut BTreeMap<String, Vec<u8>>) {
 /// The tree without what depends on the registry and the machine.
 pub fn planned(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     let derived = |name: &String| {
-        name.ends_with("Cargo.lock") || name.ends_with("uv.lock") || name.ends_with(".authwright/proof.toml")
+        name.ends_with("Cargo.lock")
+            || name.ends_with("uv.lock")
+            || name.ends_with("package-lock.json")
+            || name.ends_with(".authwright/proof.toml")
     };
     tree(dir).into_iter().filter(|(name, _)| !derived(name)).collect()
 }

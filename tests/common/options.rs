@@ -19,6 +19,8 @@ pub struct Stack {
 pub const AXUM: Stack = Stack { id: "axum", folder: "src/auth", manifest: "Cargo.toml", code: &["rs", "sql"] };
 pub const FASTAPI: Stack = Stack { id: "fastapi", folder: "app/auth", manifest: "pyproject.toml", code: &["py"] };
 
+pub const EXPRESS: Stack = Stack { id: "express", folder: "src/auth", manifest: "package.json", code: &["ts"] };
+
 /// A project to add to, for one major version of the framework.
 pub struct Base {
     pub name: &'static str,
@@ -27,10 +29,11 @@ pub struct Base {
     fixture: Option<&'static str>,
 }
 
-pub const BASES: [Base; 3] = [
+pub const BASES: [Base; 4] = [
     Base { name: "axum 0.8", stack: &AXUM, fixture: None },
     Base { name: "axum 0.7", stack: &AXUM, fixture: Some("axum07") },
     Base { name: "fastapi", stack: &FASTAPI, fixture: None },
+    Base { name: "express", stack: &EXPRESS, fixture: None },
 ];
 
 impl Base {

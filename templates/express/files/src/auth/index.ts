@@ -1,0 +1,292 @@
+/**
+ * Authentication: accounts with e-mail and password, sessions, verification and reset by mail.
+ *
+ * `attach(app)` puts the routes below `/auth` into an Express application; `requireUser` guards others.
+ */
+
+import { subscribe } from "node:diagnostics_channel";
+import type { IncomingMessage } from "node:http";
+import type { Server } from "node:net";
+
+import { isAPIError } from "better-auth/api";
+import type {
+  Express,
+  NextFunction,
+  Request as ExpressRequest,
+  RequestHandler,
+  Response as ExpressResponse,
+} from "express";
+
+import { fault } from "./audit.js";
+import { type JsonObject, read } from "./body.js";
+import { refusal } from "./csrf.js";
+import { open } from "./db.js";
+import { type Engine, engine } from "./engine.js";
+import { Outbox } from "./mail.js";
+import { Hasher } from "./passwords.js";
+import { Problem } from "./problem.js";
+import { fromEnvironment, isLoopback, type Settings } from "./settings.js";
+import { Keys } from "./throttle.js";
+import type { User } from "./user.js";
+import { cookieNames, during, type Visit, visitOf } from "./visit.js";
+
+export type { Settings } from "./settings.js";
+export type { User } from "./user.js";
+
+// What answers, and nothing else of the library: method, then path.
+const SURFACE: readonly (readonly [string, RegExp])[] = [
+  ["POST", /^\/auth\/(?:register|login|logout|reauth|password|email|verify)$/],
+  [
+    "POST",
+    /^\/auth\/(?:verify\/resend|password\/forgot|password\/reset|email\/confirm)$/,
+  ],
+  ["POST", /^\/auth\/sessions\/revoke-others$/],
+  [
+    "GET",
+    /^\/auth\/(?:me|verify|password\/reset|email\/confirm|sessions|export)$/,
+  ],
+  ["DELETE", /^\/auth\/(?:account|sessions\/[A-Za-z0-9]{1,64})$/],
+];
+
+// ASVS 3.4.1 (HSTS), 3.4.3 (CSP), 3.4.4 (nosniff), 3.4.5 (Referrer-Policy), 3.4.6 (framing), 3.4.8
+// (COOP), 14.3.2 (no-store).
+const HEADERS = {
+  "Cache-Control": "no-store",
+  "X-Content-Type-Options": "nosniff",
+  "Referrer-Policy": "no-referrer",
+  "X-Frame-Options": "DENY",
+  "Content-Security-Policy":
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Resource-Policy": "same-origin",
+  "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+};
+
+/** What an application holds of the module. */
+export class Auth {
+  readonly settings: Settings;
+  readonly engine: Engine;
+  readonly mail: Outbox;
+  readonly #close: () => void;
+
+  constructor(settings: Settings, mail = new Outbox(settings)) {
+    const database = open(settings.database);
+    this.settings = settings;
+    this.mail = mail;
+    this.engine = engine(
+      { settings, mail, hasher: new Hasher(), keys: new Keys(settings) },
+      database,
+    );
+    this.#close = () => {
+      mail.close();
+      database.close();
+    };
+  }
+
+  /** Waits for mail that is under way, and lets go of the database. */
+  async close(): Promise<void> {
+    await this.mail.idle();
+    this.#close();
+  }
+}
+
+const attached = new WeakMap<object, Auth>();
+const users = new WeakMap<IncomingMessage, User>();
+
+/**
+ * Adds the routes and what guards need to an application, before anything else of it. Settings are read
+ * from the environment unless they are given; what is missing ends the start.
+ */
+export function attach(
+  app: Express,
+  settings: Settings = fromEnvironment(),
+  mail = new Outbox(settings),
+): Auth {
+  const auth = new Auth(settings, mail);
+  attached.set(app, auth);
+  app.disable("x-powered-by");
+  app.use("/auth", (request, response, next) => {
+    void answer(auth, request, response, next);
+  });
+  if (settings.development) {
+    stayLocal();
+    const where = settings.baseUrl;
+    console.log(
+      `auth: DEVELOPMENT on ${where}: cookies without Secure, mail in .auth-dev/mail`,
+    );
+  }
+  return auth;
+}
+
+/** Ends a development start that other machines can reach. */
+function stayLocal(): void {
+  subscribe("tracing:net.server.listen:asyncEnd", (message) => {
+    const place = (message as { server: Server }).server.address();
+    if (
+      place === null ||
+      typeof place === "string" ||
+      isLoopback(place.address)
+    )
+      return;
+    console.error(
+      "auth: AUTH_ENV is development, which is for this machine only",
+    );
+    console.error(
+      `  Listen on 127.0.0.1 instead of ${place.address}: app.listen(port, "127.0.0.1")`,
+    );
+    process.exit(1);
+  });
+}
+
+/** Answers below `/auth`; what is none of the module's routes goes on to the application's. */
+async function answer(
+  auth: Auth,
+  request: ExpressRequest,
+  response: ExpressResponse,
+  next: NextFunction,
+): Promise<void> {
+  const visit = visitOf(request, auth.settings);
+  response.set({ ...HEADERS, "X-Request-Id": visit.requestId });
+  try {
+    const path = request.originalUrl.split("?", 1).join("");
+    const fits = SURFACE.filter(([, pattern]) => pattern.test(path));
+    refuseRemoteDevelopment(auth, request);
+    if (fits.length === 0) {
+      next();
+      return;
+    }
+    if (!fits.some(([method]) => method === request.method))
+      throw new Problem("method_not_allowed");
+    await refuseForeign(auth, request, visit);
+    // What a client sends along with a request that shows or deletes is not looked at.
+    const body = request.method === "POST" ? await read(request) : undefined;
+    await forward(auth, request, response, visit, body);
+  } catch (error) {
+    refuse(response, error);
+  }
+}
+
+/** Passes a request to the library, at the configured origin whatever its `Host` says. */
+async function forward(
+  auth: Auth,
+  request: ExpressRequest,
+  response: ExpressResponse,
+  visit: Visit,
+  body: JsonObject | undefined,
+): Promise<void> {
+  const passed = new Request(auth.settings.baseUrl + request.originalUrl, {
+    method: request.method,
+    headers: { ...headersOf(auth, visit), "content-type": "application/json" },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const answered = await during(visit, () => auth.engine.handler(passed));
+  for (const [name, value] of answered.headers) {
+    if (name !== "set-cookie") response.setHeader(name, value);
+  }
+  response.status(answered.status);
+  for (const cookie of answered.headers.getSetCookie())
+    response.append("Set-Cookie", cookie);
+  const text = await answered.text();
+  if (text === "")
+    throw new Problem(answered.status === 404 ? "not_found" : "unavailable");
+  response.type("application/json").send(text);
+}
+
+/** What the library is told of a request: the module's own cookies, each if it came once. */
+function headersOf(auth: Auth, visit: Visit): Record<string, string> {
+  const names = cookieNames(auth.settings);
+  const cookie =
+    visit.session === undefined
+      ? {}
+      : { cookie: `${names.session}=${visit.session}` };
+  // The module has looked at the request's own `Origin` before.
+  return {
+    ...cookie,
+    origin: auth.settings.baseUrl,
+    "user-agent": visit.agent,
+  };
+}
+
+async function refuseForeign(
+  auth: Auth,
+  request: IncomingMessage,
+  visit: Visit,
+): Promise<void> {
+  const carries = visit.session !== undefined || visit.browser !== undefined;
+  const reason = refusal(request, auth.settings.baseUrl, carries);
+  if (reason === undefined) return;
+  await during(visit, () =>
+    auth.engine.api.recordRefusal({ query: { reason } }),
+  );
+  throw new Problem("foreign_request");
+}
+
+/** Development is for this machine only. */
+function refuseRemoteDevelopment(auth: Auth, request: IncomingMessage): void {
+  const { localAddress } = request.socket;
+  if (auth.settings.development && !isLoopback(localAddress ?? "localhost")) {
+    throw new Problem("unavailable");
+  }
+}
+
+function refuse(response: ExpressResponse, error: unknown): void {
+  if (!isAPIError(error)) fault("a request failed", error);
+  const problem = isAPIError(error) ? error : new Problem("unavailable");
+  if (response.headersSent) return;
+  const { code, message } = problem.body ?? {};
+  for (const [name, value] of new Headers(problem.headers))
+    response.setHeader(name, value);
+  response.set({
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+  });
+  response.status(problem.statusCode).json({ code, message });
+}
+
+/** A guard: finds out who asks, and lets nobody else through. */
+function guard(
+  find: (auth: Auth, headers: Headers) => Promise<User | undefined>,
+): RequestHandler {
+  return (request, response, next) => {
+    const check = async () => {
+      const auth = attached.get(request.app);
+      if (!auth) throw new Problem("unavailable");
+      refuseRemoteDevelopment(auth, request);
+      const visit = visitOf(request, auth.settings);
+      await refuseForeign(auth, request, visit);
+      const user = await during(visit, () =>
+        find(auth, new Headers(headersOf(auth, visit))),
+      );
+      if (!user) throw new Problem("not_signed_in");
+      users.set(request, user);
+      // The answer is for one user: it stays out of caches (ASVS 14.3.2).
+      response.set("Cache-Control", "no-store");
+    };
+    check().then(
+      () => {
+        next();
+      },
+      (error: unknown) => {
+        refuse(response, error);
+      },
+    );
+  };
+}
+
+/** Lets signed-in users through; everybody else gets 401. */
+export const requireUser: RequestHandler = guard(async (auth, headers) => {
+  return (await auth.engine.api.currentUser({ headers })) ?? undefined;
+});
+
+/** Lets users through who entered the password lately; everybody else gets 401 or 403. */
+export const requireFreshUser: RequestHandler = guard((auth, headers) => {
+  return auth.engine.api.freshUser({ headers });
+});
+
+/** The user whom a guard let through. Without a guard before it, this is an error. */
+export function currentUser(request: IncomingMessage): User {
+  const user = users.get(request);
+  if (!user)
+    throw new Error("no guard was in front of this route: add `requireUser`");
+  return user;
+}

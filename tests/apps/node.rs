@@ -1,0 +1,95 @@
+//! A stack on Node for real: made, checked, linted, and attacked.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde_json::Value;
+
+use crate::{
+    common::{self, Project, finished, must, of_stack, tree},
+    tool, turn,
+};
+
+/// What `tools/install` puts beside the tests: a Node that current frameworks run on, and linters.
+fn tools() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/node/node_modules")
+}
+
+fn path() -> String {
+    format!("{}:{}", tools().join("node/bin").display(), std::env::var("PATH").unwrap())
+}
+
+fn run(dir: &Path, args: &[&str]) -> common::Run {
+    finished(&tool(dir, args).env("PATH", path()).output().unwrap())
+}
+
+/// A program of the tools' own.
+fn node(dir: &Path, program: &str, words: &[&str]) {
+    let mut command = Command::new("node");
+    must(command.current_dir(dir).env("PATH", path()).arg(tools().join(program)).args(words));
+}
+
+/// `tsc`, `eslint` and `prettier` find nothing in what was generated, at their strictest.
+fn pleases(dir: &Path) {
+    must(Command::new("npm").current_dir(dir).env("PATH", path()).args(["ci", "--ignore-scripts", "--silent"]));
+    node(dir, "typescript/bin/tsc", &["--noEmit"]);
+    let rules = tools().join("../eslint.config.mjs");
+    node(dir, "eslint/bin/eslint.js", &["--config", rules.to_str().unwrap(), "src"]);
+    node(dir, "prettier/bin/prettier.cjs", &["--check", "src"]);
+}
+
+fn made(options: &[&str]) -> Project {
+    let project = common::empty("made");
+    run(&project.dir, &[&["new", "shop", "--stack", "express", "--name", "shop", "--yes"], options].concat()).exits(0);
+    project
+}
+
+fn all_passed(done: &Value) {
+    let steps = done["check"].as_array().unwrap();
+    assert!(steps.len() >= 3 && steps.iter().all(|step| step["result"] == "passed"), "{steps:?}");
+}
+
+#[test]
+fn new_is_checked_and_pleases_the_linters() {
+    let _turn = turn();
+    let project = made(&["--profile", "strict"]);
+    let app = project.dir.join("shop");
+    let lock = std::fs::read_to_string(app.join("package-lock.json")).unwrap();
+    assert!(lock.contains("\"node_modules/better-auth\""));
+    pleases(&app);
+    assert!(run(&app, &["verify"]).exits(0).err.contains("test: passed"));
+}
+
+#[test]
+fn a_project_is_added_to_checked_and_given_back() {
+    let _turn = turn();
+    for name in ["plain", "factory"] {
+        let project = of_stack("express", name);
+        let before = tree(&project.dir);
+        all_passed(&run(&project.dir, &["add", "--yes", "--json"]).exits(0).json());
+        run(&project.dir, &["undo", "--yes"]).exits(0);
+        assert_eq!(tree(&project.dir), before);
+    }
+}
+
+/// Of the critical controls; `SEVERITY=critical,high,medium` attacks by all, which takes six minutes.
+#[test]
+fn attacks_on_an_api_on_node_fail() {
+    let _turn = turn();
+    let project = common::empty("probed");
+    run(&project.dir, &["new", "app", "--stack", "express", "--yes", "--no-check"]).exits(0);
+    let severity = std::env::var("SEVERITY").unwrap_or_else(|_| "critical".to_owned());
+    let done = run(&project.dir, &["probe", "app", "--json", "--severity", &severity]);
+    let found = done.json();
+    let of = |result: &str| -> Vec<&Value> {
+        found["controls"].as_array().unwrap().iter().filter(|control| control["result"] == result).collect()
+    };
+    let bad = [of("fail"), of("not-run")].concat();
+    assert!(bad.is_empty(), "{}\n{}", serde_json::to_string_pretty(&bad).unwrap(), done.err);
+    let departing: Vec<&str> = of("deviation").iter().map(|control| control["id"].as_str().unwrap()).collect();
+    assert!(departing.iter().all(|id| ["PWD-06", "CSR-01"].contains(id)), "{departing:?}");
+    assert!(of("pass").len() >= if severity == "critical" { 26 } else { 90 }, "{}", of("pass").len());
+    done.exits(0);
+}
