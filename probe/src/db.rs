@@ -280,7 +280,7 @@ fn postgres_rows(url: &str, sql: &str) -> Result<Vec<Row>> {
 mod tests {
     use std::path::Path;
 
-    use super::{Db, Place};
+    use super::{Db, Place, quoted};
     use crate::{app::Folder, contract};
 
     const NAMES: &str = "kind = 'sqlite'\ntime = 'unix-seconds'\n\

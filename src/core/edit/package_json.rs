@@ -131,7 +131,7 @@ impl<'t> File<'t> {
             match self.member(&[table]) {
                 None => missing.push((table, entries)),
                 Some(member) => outcomes.push(
-                    self.into_table(&member.value, &entries)
+                    self.among(&member.value, &entries)
                         .map_or_else(|| Outcome::Manual(by_hand(path, table, &entries)), Outcome::Edit),
                 ),
             }
@@ -145,11 +145,11 @@ impl<'t> File<'t> {
     }
 
     /// Entries among those of a table, in order where they are.
-    fn into_table(&self, table: &Range<usize>, entries: &[(String, String)]) -> Option<Vec<Splice>> {
+    fn among(&self, table: &Range<usize>, entries: &[(String, String)]) -> Option<Vec<Splice>> {
         let members = members(self.text, table.start)?;
         let Some((first, last)) = members.first().zip(members.last()) else {
-            let (outer, unit) = self.indents(table.start)?;
-            return Some(vec![self.splice(table.clone(), object(entries, &outer, &unit))]);
+            let (outer, unit) = self.indents(table.start);
+            return Some(vec![self.splice(table.clone(), &object(entries, &outer, &unit))]);
         };
         let indent = own_line(self.text, first.whole.start);
         let is_sorted = members.is_sorted_by(|a, b| a.name <= b.name);
@@ -158,11 +158,11 @@ impl<'t> File<'t> {
             let entry = format!("\"{name}\": \"{version}\"");
             match (before, indent) {
                 (Some(next), Some(indent)) => {
-                    self.splice(next.whole.start..next.whole.start, format!("{entry},\n{indent}"))
+                    self.splice(next.whole.start..next.whole.start, &format!("{entry},\n{indent}"))
                 }
-                (Some(next), None) => self.splice(next.whole.start..next.whole.start, format!("{entry}, ")),
-                (None, Some(indent)) => self.splice(last.whole.end..last.whole.end, format!(",\n{indent}{entry}")),
-                (None, None) => self.splice(last.whole.end..last.whole.end, format!(", {entry}")),
+                (Some(next), None) => self.splice(next.whole.start..next.whole.start, &format!("{entry}, ")),
+                (None, Some(indent)) => self.splice(last.whole.end..last.whole.end, &format!(",\n{indent}{entry}")),
+                (None, None) => self.splice(last.whole.end..last.whole.end, &format!(", {entry}")),
             }
         };
         Some(entries.iter().map(splice).collect())
@@ -177,18 +177,18 @@ impl<'t> File<'t> {
             format!(",\n{unit}\"{name}\": {}", object(entries, &unit, &unit))
         };
         let text: String = tables.iter().map(table).collect();
-        Some(self.splice(last.whole.end..last.whole.end, text))
+        Some(self.splice(last.whole.end..last.whole.end, &text))
     }
 
     /// The indentation of the line that a place is in, and by how much what is within is indented.
-    fn indents(&self, at: usize) -> Option<(String, String)> {
+    fn indents(&self, at: usize) -> (String, String) {
         let line = &self.text[line_start(self.text, at)..];
         let outer = line[..line.len() - line.trim_start().len()].to_owned();
         let unit = if outer.is_empty() { "  ".to_owned() } else { outer.clone() };
-        Some((outer, unit))
+        (outer, unit)
     }
 
-    fn splice(&self, range: Range<usize>, text: String) -> Splice {
+    fn splice(&self, range: Range<usize>, text: &str) -> Splice {
         let text = text.replace('\n', ending(self.text, range.start));
         Splice { range, text, entry: None }
     }

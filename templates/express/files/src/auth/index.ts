@@ -90,7 +90,8 @@ export class Auth {
   }
 }
 
-const attached = new WeakMap<object, Auth>();
+// By request, since an application may be mounted in another.
+const attached = new WeakMap<IncomingMessage, Auth>();
 const users = new WeakMap<IncomingMessage, User>();
 
 /**
@@ -103,8 +104,11 @@ export function attach(
   mail = new Outbox(settings),
 ): Auth {
   const auth = new Auth(settings, mail);
-  attached.set(app, auth);
   app.disable("x-powered-by");
+  app.use((request, _response, next) => {
+    attached.set(request, auth);
+    next();
+  });
   app.use("/auth", (request, response, next) => {
     void answer(auth, request, response, next);
   });
@@ -249,7 +253,7 @@ function guard(
 ): RequestHandler {
   return (request, response, next) => {
     const check = async () => {
-      const auth = attached.get(request.app);
+      const auth = attached.get(request);
       if (!auth) throw new Problem("unavailable");
       refuseRemoteDevelopment(auth, request);
       const visit = visitOf(request, auth.settings);

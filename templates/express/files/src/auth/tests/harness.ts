@@ -163,6 +163,11 @@ export class Lab {
     app.post("/close", requireFreshUser, (request, response) => {
       response.json({ id: currentUser(request).id });
     });
+    const inner = express();
+    inner.get("/private", requireUser, (request, response) => {
+      response.json({ id: currentUser(request).id });
+    });
+    app.use("/inner", inner);
     app.get("/unguarded", (request, response) => {
       response.json({ id: currentUser(request).id });
     });

@@ -184,6 +184,8 @@ describe("sessions", () => {
     }
     const { client } = await lab.member();
     assert.equal((await client.get("/private")).status, 200);
+    assert.equal((await client.get("/inner/private")).status, 200);
+    assert.equal((await nobody.get("/inner/private")).status, 401);
     assert.equal((await client.get("/unguarded")).status, 500);
   });
 
