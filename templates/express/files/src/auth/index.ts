@@ -199,7 +199,7 @@ async function forward(
 /** What the library is told of a request: the module's own cookies, each if it came once. */
 function headersOf(auth: Auth, visit: Visit): Record<string, string> {
   const names = cookieNames(auth.settings);
-  const cookie =
+  const cookie: Record<string, string> =
     visit.session === undefined
       ? {}
       : { cookie: `${names.session}=${visit.session}` };

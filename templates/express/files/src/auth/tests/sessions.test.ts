@@ -65,12 +65,13 @@ describe("sessions", () => {
     const { client } = await lab.member();
     const value = client.cookies.get(SESSION) ?? "";
     const nobody = await lab.client();
-    for (const headers of [
+    const claims: Record<string, string>[] = [
       { authorization: `Bearer ${value}` },
       { cookie: `${SESSION}=${value}; ${SESSION}=other` },
       { cookie: `auth-session=${value}` },
       { "x-session": value },
-    ]) {
+    ];
+    for (const headers of claims) {
       assert.equal((await nobody.get("/auth/me", headers)).status, 401);
     }
     assert.equal(
@@ -213,7 +214,7 @@ describe("sessions", () => {
 
   test("CSR-02 CSR-03 requests from other sites are refused", async () => {
     const { email, client } = await lab.member();
-    for (const headers of [
+    const foreign: Record<string, string>[] = [
       { origin: "https://evil.example" },
       { origin: "http://app.example.com" },
       { origin: "null" },
@@ -221,7 +222,8 @@ describe("sessions", () => {
       { origin: "", "sec-fetch-site": "same-site" },
       { referer: "https://app.example.com.evil.example/" },
       { origin: "" },
-    ]) {
+    ];
+    for (const headers of foreign) {
       for (const path of ["/auth/logout", "/close"]) {
         const answer = await client.post(path, {}, headers);
         assert.equal(
