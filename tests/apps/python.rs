@@ -35,8 +35,9 @@ fn all_passed(done: &Value) {
 #[test]
 fn new_is_checked_and_pleases_the_linters() {
     let _turn = turn();
-    for options in [["--profile", "strict"], ["--db", "postgres"]] {
-        let project = made(&options);
+    let options: [&[&str]; 2] = [&["--profile", "strict"], &["--db", "postgres", "--with", "password,tokens"]];
+    for options in options {
+        let project = made(options);
         let app = project.dir.join("shop");
         assert!(app.join("uv.lock").exists());
         pleases(&app);
@@ -56,13 +57,14 @@ fn a_project_is_added_to_checked_and_given_back() {
     }
 }
 
-/// Of the critical controls; `SEVERITY=critical,high,medium` attacks by all, which takes a quarter of an hour.
+/// By all controls; `SEVERITY=critical` attacks by fewer.
 #[test]
 fn attacks_on_an_api_in_python_fail() {
     let _turn = turn();
     let project = common::empty("probed");
-    run(&project.dir, &["new", "app", "--stack", "fastapi", "--yes", "--no-check"]).exits(0);
-    let severity = std::env::var("SEVERITY").unwrap_or_else(|_| "critical".to_owned());
+    let new = ["new", "app", "--stack", "fastapi", "--with", "password,tokens", "--yes", "--no-check"];
+    run(&project.dir, &new).exits(0);
+    let severity = std::env::var("SEVERITY").unwrap_or_else(|_| "critical,high,medium,low".to_owned());
     let done = run(&project.dir, &["probe", "app", "--json", "--severity", &severity]);
     let found = done.json();
     let of = |result: &str| -> Vec<&Value> {

@@ -2,11 +2,19 @@
 
 import sys
 
+[% if module.tokens -%]
+from .bearer import keys
+[% endif -%]
 from .settings import SettingError, from_environment
 
 
 def main(arguments: list[str]) -> int:
     try:
+[%- if module.tokens %]
+        if arguments == ["token-key"]:
+            print(f"AUTH_TOKEN_KEY={keys.fresh_key()}")
+            return 0
+[%- endif %]
         settings = from_environment()
         # Not before: what does not fit is refused without loading a framework and a database.
         from . import commands

@@ -4,6 +4,9 @@ python -m app.auth serve [MODULE:APP]            serves it, or `app.main:app`, a
 python -m app.auth disable|enable|revoke USER    acts on one account, at once
 python -m app.auth revoke --all                  ends everybody's sessions
 python -m app.auth audit [USER]                  prints what happened to an account, or to all
+[%- if module.tokens %]
+python -m app.auth token-key                     prints a fresh AUTH_TOKEN_KEY; needs no settings
+[%- endif %]
 """
 
 import asyncio

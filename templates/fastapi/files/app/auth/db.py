@@ -105,6 +105,47 @@ tokens = Table(
     sa.UniqueConstraint("user_id", "purpose"),
 )
 
+[% if module.tokens -%]
+families = Table(
+    "auth_token_families",
+    metadata,
+    # Its name in lists and in access tokens; opens nothing.
+    Column("id", Text, primary_key=True),
+    owner(),
+    # Handle of the session that it ends with.
+    Column("session", Text),
+    Column("device", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("amr", Text, nullable=False),
+    Column("authenticated_at", BigInteger, nullable=False),
+    # The account's: another one ends the family.
+    Column("epoch", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("last_used_at", BigInteger, nullable=False),
+    # Absolute; no use moves it.
+    Column("expires_at", BigInteger, nullable=False, index=True),
+    Column("revoked_at", BigInteger),
+)
+
+refresh_tokens = Table(
+    "auth_refresh_tokens",
+    metadata,
+    # SHA-256 of the token.
+    Column("token_hash", Text, primary_key=True),
+    Column(
+        "family_id",
+        Text,
+        ForeignKey("auth_token_families.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("created_at", BigInteger, nullable=False),
+    # Kept while the family is, to notice a second use.
+    Column("used_at", BigInteger),
+    Column("expires_at", BigInteger, nullable=False),
+)
+
+[% endif -%]
 throttles = Table(
     "auth_throttles",
     metadata,
@@ -214,9 +255,8 @@ class Database:
 [%- endif %]
 
     async def purge(self) -> None:
-        """Removes what no query would accept any more. The audit trail is kept: how long is for
-        the owner to decide."""
-        for table in (sessions, tokens, throttles):
+        """Removes what no query would accept any more. The audit trail is the owner's to cut."""
+        for table in (sessions, tokens, throttles[% if module.tokens %], families[% endif %]):
             async with self.write() as db:
                 await db.execute(sa.delete(table).where(table.c.expires_at <= now()))
 

@@ -8,6 +8,9 @@ from fastapi.responses import JSONResponse
 
 from . import audit, limits, sessions, sign_in
 from . import db as tables
+[%- if module.tokens %]
+from .bearer import devices
+[%- endif %]
 from .problem import Problem
 from .user import CurrentVisit, FreshUser
 
@@ -40,6 +43,9 @@ async def export(visit: CurrentVisit, user: FreshUser) -> JSONResponse:
         body: dict[str, Any] = {
             "account": dict(account),
             "sessions": await sessions.of(db, user, policy.session_idle),
+[%- if module.tokens %]
+            "devices": [devices.shown(row) for row in await devices.of(db, user.id)],
+[%- endif %]
             "events": [dict(event) for event in events],
         }
     headers = {"Content-Disposition": 'attachment; filename="account.json"'}

@@ -22,6 +22,10 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 [%- endif %]
 
+[% if module.tokens -%]
+from .bearer import keys, scopes
+
+[% endif -%]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 SECRET_FIX = 'Make one: echo "AUTH_SECRET=$(openssl rand -base64 32)"'
@@ -58,6 +62,12 @@ class Policy:
     mail_source: int
     mail_address: int
     resend_every: int
+[%- if module.tokens %]
+    access_token: int
+    refresh_idle: int
+    refresh_absolute: int
+    refresh_source: int
+[%- endif %]
 
 
 # Variable, default, lowest, highest. The first five are those of the profile `[= profile =]`.
@@ -94,6 +104,22 @@ NUMBERS: Mapping[str, tuple[str, int, int, int]] = {
     "mail_source": ("AUTH_MAIL_SOURCE_LIMIT", 20, 1, 200),
     "mail_address": ("AUTH_MAIL_ADDRESS_LIMIT", 5, 1, 20),
     "resend_every": ("AUTH_RESEND_SECONDS", 180, 1, 86_400),
+[%- if module.tokens %]
+    "access_token": ("AUTH_TOKEN_ACCESS_SECONDS", 600, 1, 900),
+[%- if profile == "strict" %]
+    "refresh_idle": ("AUTH_TOKEN_REFRESH_IDLE_SECONDS", 86_400, 1, 86_400),
+    "refresh_absolute": ("AUTH_TOKEN_REFRESH_ABSOLUTE_SECONDS", 86_400, 1, 86_400),
+[%- else %]
+    "refresh_idle": ("AUTH_TOKEN_REFRESH_IDLE_SECONDS", 604_800, 1, 2_592_000),
+    "refresh_absolute": (
+        "AUTH_TOKEN_REFRESH_ABSOLUTE_SECONDS",
+        2_592_000,
+        1,
+        2_592_000,
+    ),
+[%- endif %]
+    "refresh_source": ("AUTH_TOKEN_REFRESH_SOURCE_LIMIT", 60, 1, 600),
+[%- endif %]
 }
 
 
@@ -122,6 +148,13 @@ class Settings:
     smtp: Smtp | None
     trusted_proxies: tuple[Network, ...]
     policy: Policy
+[%- if module.tokens %]
+    token_keys: keys.Keys
+    # What access tokens name as their audience.
+    token_audience: str
+    # Names with spaces between.
+    token_scopes: str
+[%- endif %]
 
     @property
     def session_cookie(self) -> str:
@@ -139,10 +172,11 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
     development = is_development(values)
     if development:
         values = development_values(values) | values
+    base_url = origin(required(values, "AUTH_BASE_URL", BASE_URL_FIX), development)
     return Settings(
         development=development,
         secret=secret(required(values, "AUTH_SECRET", SECRET_FIX)),
-        base_url=origin(required(values, "AUTH_BASE_URL", BASE_URL_FIX), development),
+        base_url=base_url,
         app_name=values.get("AUTH_APP_NAME", "app"),
         database_url=database_url(required(values, "DATABASE_URL", DATABASE_FIX)),
         mail_from=mail_from(required(values, "AUTH_MAIL_FROM", MAIL_FROM_FIX)),
@@ -151,6 +185,11 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         policy=Policy(
             **{name: number(values, *limits) for name, limits in NUMBERS.items()}
         ),
+[%- if module.tokens %]
+        token_keys=token_keys(values),
+        token_audience=values.get("AUTH_TOKEN_AUDIENCE", base_url),
+        token_scopes=token_scopes(values.get("AUTH_TOKEN_SCOPES", "read write")),
+[%- endif %]
     )
 
 
@@ -202,6 +241,11 @@ def development_values(values: Mapping[str, str]) -> dict[str, str]:
     if "AUTH_SECRET" not in values and "AUTH_SECRET" not in kept:
         kept["AUTH_SECRET"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
         append_privately(file, f"AUTH_SECRET={kept['AUTH_SECRET']}\n")
+[%- if module.tokens %]
+    if "AUTH_TOKEN_KEY" not in values and "AUTH_TOKEN_KEY" not in kept:
+        kept["AUTH_TOKEN_KEY"] = keys.fresh_key()
+        append_privately(file, f"AUTH_TOKEN_KEY={kept['AUTH_TOKEN_KEY']}\n")
+[%- endif %]
     made = {
         "AUTH_BASE_URL": f"http://localhost:{port}",
 [%- if db == "sqlite" %]
@@ -235,10 +279,15 @@ def secret(text: str) -> bytes:
         raise SettingError(
             "AUTH_SECRET", "is not at least 32 bytes in hex or base64", SECRET_FIX
         )
-    steps = {(b - a) % 256 for a, b in pairwise(data)}
-    if len(set(data)) < 18 or len(steps) < 18 or all(32 <= byte < 127 for byte in data):
+    if not looks_random(data):
         raise SettingError("AUTH_SECRET", "does not look random", SECRET_FIX)
     return data
+
+
+def looks_random(data: bytes) -> bool:
+    steps = {(b - a) % 256 for a, b in pairwise(data)}
+    is_text = all(32 <= byte < 127 for byte in data)
+    return len(set(data)) >= 18 and len(steps) >= 18 and not is_text
 
 
 def decoded(text: str) -> bytes | None:
@@ -251,6 +300,35 @@ def decoded(text: str) -> bytes | None:
         return None
 
 
+[% if module.tokens -%]
+TOKEN_KEY_FIX = "Make one: python -m app.auth token-key"
+OLD_KEYS_FIX = "List keys that were AUTH_TOKEN_KEY, or their public parts, with commas."
+
+
+def token_keys(values: Mapping[str, str]) -> keys.Keys:
+    """The key that signs access tokens, and those whose tokens still count (ASVS 11.2.2)."""
+    text = required(values, "AUTH_TOKEN_KEY", TOKEN_KEY_FIX)
+    try:
+        known = keys.signing(text, looks_random)
+    except keys.KeyRefusal as why:
+        raise SettingError("AUTH_TOKEN_KEY", str(why), TOKEN_KEY_FIX) from None
+    for older in values.get("AUTH_TOKEN_OLD_KEYS", "").split(","):
+        try:
+            known = keys.accepting(known, older) if older.strip() else known
+        except keys.KeyRefusal as why:
+            raise SettingError("AUTH_TOKEN_OLD_KEYS", str(why), OLD_KEYS_FIX) from None
+    return known
+
+
+def token_scopes(text: str) -> str:
+    names = " ".join(text.split())
+    if not scopes.NAMES.fullmatch(names):
+        fix = 'List names with spaces between: AUTH_TOKEN_SCOPES="read write"'
+        raise SettingError("AUTH_TOKEN_SCOPES", "holds something else", fix)
+    return names
+
+
+[% endif -%]
 def origin(text: str, development: bool) -> str:
     """Links in mails and the check of `Origin` use this and never a request's `Host`."""
     text = text.removesuffix("/")

@@ -28,15 +28,21 @@ class Login(Form):
 async def login(
     visit: CurrentVisit, form: Annotated[Login, Depends(body(Login))]
 ) -> dict[str, Any]:
-    await limits.per_source(visit, "login", visit.auth.settings.policy.login_source)
-    email = addresses.canonical(form.email)
-    account = await prove(visit, email, passwords.normalized(form.password))
-    if account["verified_at"] is None:
-        await audit.refusal(visit, "login_refused", "email_unverified", account["id"])
-        raise Problem("email_unverified")
+    account = await admitted(visit, form.email, form.password)
     async with visit.auth.db.write() as db:
         await store.begin(db, visit, account["id"], account["epoch"])
     return profile(account["id"], account["email"], now())
+
+
+async def admitted(visit: Visit, email: str, password: str) -> sa.RowMapping:
+    """The account of who may sign in with this address and password."""
+    await limits.per_source(visit, "login", visit.auth.settings.policy.login_source)
+    email = addresses.canonical(email)
+    account = await prove(visit, email, passwords.normalized(password))
+    if account["verified_at"] is None:
+        await audit.refusal(visit, "login_refused", "email_unverified", account["id"])
+        raise Problem("email_unverified")
+    return account
 
 
 def profile(user_id: str, email: str, auth_time: int) -> dict[str, Any]:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 # Longer user agents are cut in the session list and the audit trail.
 MAX_AGENT = 256
 
+[% if module.tokens -%]
+JWKS = "/.well-known/jwks.json"
+
+[% endif -%]
 # ASVS 3.4.1 (HSTS), 3.4.3 (CSP), 3.4.4 (nosniff), 3.4.5 (Referrer-Policy), 3.4.6 (framing), 3.4.8
 # (COOP), 14.3.2 (no-store).
 HEADERS = {
@@ -85,7 +89,7 @@ class Enter:
             return
         visit = self.visit(scope)
         scope["auth.visit"] = visit
-        is_own = scope["path"].startswith("/auth/")
+        is_own = scope["path"].startswith("/auth/")[% if module.tokens %] or scope["path"] == JWKS[% endif %]
 
         async def finish(message: Message) -> None:
             if message["type"] == "http.response.start":

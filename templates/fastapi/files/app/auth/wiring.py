@@ -11,13 +11,18 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
 
 from . import accounts, email_change, password, personal, sessions, sign_in, throttle
+[%- if module.tokens %]
+from .bearer import devices
+from .bearer import routes as bearer
+from .bearer.access import Access
+[%- endif %]
 from .db import Database
 from .mail import Outbox
 from .passwords import Hasher
 from .problem import Problem
 from .settings import SettingError, Settings, from_environment
 from .user import refuse_foreign
-from .visit import Enter
+from .visit import [% if module.tokens %]JWKS, Enter, visit_of[% else %]Enter[% endif %]
 
 log = logging.getLogger("auth")
 
@@ -30,6 +35,9 @@ class Auth:
     hasher: Hasher
     mail: Outbox
     keys: throttle.Keys
+[%- if module.tokens %]
+    access: Access
+[%- endif %]
 
     def __init__(self, settings: Settings | None) -> None:
         self._given = settings
@@ -42,6 +50,9 @@ class Auth:
         self.hasher = Hasher()
         self.mail = Outbox(self.settings)
         self.keys = throttle.Keys(self.settings.secret)
+[%- if module.tokens %]
+        self.access = Access(self.settings)
+[%- endif %]
         try:
             await self.db.prepare()
         except SQLAlchemyError as error:
@@ -86,6 +97,9 @@ def attach(app: FastAPI, settings: Settings | None = None) -> Auth:
     app.add_exception_handler(Problem, refused)
     app.add_exception_handler(SQLAlchemyError, failed)
     app.include_router(routes())
+[%- if module.tokens %]
+    app.add_api_route(JWKS, published, tags=["auth"])
+[%- endif %]
     logging.getLogger("uvicorn.access").addFilter(without_query)
     return auth
 
@@ -96,6 +110,10 @@ def routes() -> APIRouter:
     )
     for part in (accounts, sign_in, password, email_change, sessions, personal):
         router.include_router(part.router)
+[%- if module.tokens %]
+    for part in (bearer, devices):
+        router.include_router(part.router)
+[%- endif %]
     return router
 
 
@@ -110,6 +128,13 @@ async def failed(_request: Request, error: Exception) -> Response:
     return Problem("unavailable").response()
 
 
+[% if module.tokens -%]
+async def published(request: Request) -> dict[str, Any]:
+    """The public keys of access tokens, for who checks them elsewhere (RFC 7517)."""
+    return visit_of(request).auth.access.keys.published()
+
+
+[% endif -%]
 def without_query(record: logging.LogRecord) -> bool:
     """Mailed links carry a token: the server's access log does not keep it (ASVS 14.2.1)."""
     if isinstance(record.args, tuple) and len(record.args) > 2:

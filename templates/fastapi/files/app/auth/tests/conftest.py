@@ -7,14 +7,35 @@ from collections.abc import Iterator
 from dataclasses import replace
 from email.message import EmailMessage
 from pathlib import Path
+[% if module.tokens -%]
+from typing import Annotated, Any
+
+import pytest
+from fastapi import FastAPI, Security
+[%- else -%]
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
+[%- endif %]
 from starlette.testclient import TestClient
 
 from app import auth
+[% if module.tokens -%]
+from app.auth import (
+    ApiUser,
+    CurrentUser,
+    FreshApiUser,
+    FreshUser,
+    Settings,
+    api_user,
+)
+[%- else -%]
 from app.auth import CurrentUser, FreshUser, Settings
+[%- endif %]
+[%- if module.tokens %]
+from app.auth.bearer import keys
+[%- endif %]
 from app.auth.mail import Outbox
 from app.auth.settings import from_environment
 
@@ -29,6 +50,9 @@ ENVIRONMENT = {
     "AUTH_MAIL_FROM": "App <app@app.test>",
     "SMTP_URL": "smtps://mail.app.test",
     "AUTH_TRUSTED_PROXIES": "10.0.0.1",
+[%- if module.tokens %]
+    "AUTH_TOKEN_KEY": keys.fresh_key(),
+[%- endif %]
 }
 
 
@@ -56,6 +80,18 @@ class Site:
         @self.app.get("/fresh")
         async def fresh(user: FreshUser) -> dict[str, str]:
             return {"id": user.id}
+[%- if module.tokens %]
+
+        @self.app.post("/api")
+        async def api(
+            user: Annotated[ApiUser, Security(api_user, scopes=["read"])],
+        ) -> dict[str, str]:
+            return {"id": user.id}
+
+        @self.app.get("/api/fresh")
+        async def fresh_api(user: FreshApiUser) -> dict[str, str]:
+            return {"id": user.id}
+[%- endif %]
 
         self.client = TestClient(self.app, base_url=ORIGIN, client=("10.0.0.1", 4711))
 
@@ -125,8 +161,8 @@ class Browser:
     def post(self, path: str, json: Any = None, **headers: str | None) -> Any:
         return self.send("POST", path, json, **headers)
 
-    def delete(self, path: str) -> Any:
-        return self.send("DELETE", path)
+    def delete(self, path: str, **headers: str | None) -> Any:
+        return self.send("DELETE", path, **headers)
 
     @property
     def session(self) -> str | None:

@@ -1,0 +1,130 @@
+"""Access tokens: JWTs in the profile of RFC 9068, signed with ES256."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import sqlalchemy as sa
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, GuestProtocol
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from .. import tokens
+from ..db import now
+from .keys import ALGORITHM
+
+if TYPE_CHECKING:
+    from ..settings import Settings
+
+# What tells an access token from anything else that these keys may ever sign (RFC 9068 2.1).
+TYPE = "at+jwt"
+# Longer ones are refused unread.
+MAX_LENGTH = 8 * 1024
+# How far clocks may differ.
+LEEWAY_SECONDS = 30
+
+# A database may refuse what no name contains, such as NUL.
+Name = Annotated[str, Field(pattern=r"^[!-~]{1,64}$")]
+Number = Annotated[int, Field(ge=0, le=2**53)]
+
+
+class TokenRefusal(Exception):
+    """Why a token is refused, for the log: a word, and nothing of the token."""
+
+
+class Claims(BaseModel):
+    """What an access token says. Each claim has one type; another is an error, never an absent
+    claim."""
+
+    model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
+
+    sub: Name
+    # The family.
+    sid: Name
+    exp: Number
+    nbf: Number
+    iat: Number
+    jti: str
+    amr: list[str]
+    auth_time: Number
+    # The account's epoch.
+    ver: Number
+    # Names with spaces between. Whatever is not that, opens nothing.
+    scope: str = ""
+
+    @field_validator("scope", mode="before")
+    @classmethod
+    def text_or_nothing(cls, value: object) -> str:
+        return value if isinstance(value, str) else ""
+
+
+class Access:
+    """Signs access tokens, and tells which are ours."""
+
+    def __init__(self, settings: "Settings") -> None:
+        self.keys = settings.token_keys
+        self._issuer = settings.base_url
+        self._audience = settings.token_audience
+        self._seconds = settings.policy.access_token
+        self._registry = jwt.JWTClaimsRegistry(
+            now=now,
+            leeway=LEEWAY_SECONDS,
+            iss={"essential": True, "value": self._issuer},
+            aud={"essential": True, "value": self._audience},
+            exp={"essential": True},
+            nbf={"essential": True},
+            iat={"essential": True},
+            sub={"essential": True},
+        )
+
+    def lifetime(self, family: sa.RowMapping) -> int:
+        """For how many seconds a new token counts: never beyond the end of its family."""
+        left: int = family["expires_at"] - now()
+        return min(self._seconds, left)
+
+    def sign(self, family: sa.RowMapping, scope: str) -> str:
+        """A token of a family, for some of its scopes."""
+        at = now()
+        claims = {
+            "iss": self._issuer,
+            "sub": family["user_id"],
+            "aud": self._audience,
+            "exp": at + self.lifetime(family),
+            "nbf": at,
+            "iat": at,
+            "jti": tokens.random(16),
+            "sid": family["id"],
+            "scope": scope,
+            "amr": [family["amr"]],
+            "auth_time": family["authenticated_at"],
+            "ver": family["epoch"],
+        }
+        header = {"alg": ALGORITHM, "typ": TYPE, "kid": self.keys.kid}
+        return jwt.encode(header, claims, self.keys.signing, [ALGORITHM])
+
+    def read(self, token: str) -> Claims:
+        """Reads a token that one of our keys signed, and that counts now. Whether its family lives
+        is for the database to say."""
+        if len(token) > MAX_LENGTH or not token.isascii():
+            raise TokenRefusal("malformed")
+        try:
+            read = jwt.decode(token, self._key, [ALGORITHM])
+            self._registry.validate(read.claims)
+            return Claims.model_validate(read.claims)
+        except JoseError as error:
+            raise TokenRefusal(error.error) from None
+        except (ValidationError, ValueError, TypeError, RecursionError):
+            raise TokenRefusal("malformed") from None
+
+    def _key(self, token: GuestProtocol) -> ECKey:
+        """The right type, and no header but three: neither keys that a token brings along (RFC
+        8725 3.10) nor extensions that would have to be understood (RFC 7515 4.1.11). A `kid` is a
+        name among ours and nothing else."""
+        header = token.headers()
+        if set(header) != {"alg", "typ", "kid"}:
+            raise TokenRefusal("another_kind")
+        if str(header["typ"]).lower().removeprefix("application/") != TYPE:
+            raise TokenRefusal("another_kind")
+        key = self.keys.verifying.get(str(header["kid"]))
+        if key is None:
+            raise TokenRefusal("unknown_key")
+        return key
