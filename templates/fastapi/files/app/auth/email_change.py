@@ -5,7 +5,9 @@ from typing import Annotated
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends
+[%- if db == "postgres" %]
 from sqlalchemy.exc import IntegrityError
+[%- endif %]
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from . import accounts, addresses, audit, limits, mail, sign_in, store, throttle, tokens
@@ -129,6 +131,8 @@ async def confirm(
 async def replace(db: AsyncConnection, user: User, email: str) -> int | None:
     """Nothing if the account changed meanwhile, or somebody else has the address by now."""
     u = tables.users
+    if await tables.row(db, sa.select(u.c.id).where(u.c.email == email)) is not None:
+        return None
     same = sa.and_(
         u.c.id == user.id, u.c.epoch == user.epoch, u.c.disabled_at.is_(None)
     )
@@ -138,11 +142,15 @@ async def replace(db: AsyncConnection, user: User, email: str) -> int | None:
         .values(email=email, verified_at=now(), epoch=u.c.epoch + 1)
         .returning(u.c.epoch)
     )
+[%- if db == "postgres" %]
     try:
         epoch: int | None = (await db.execute(changed)).scalar_one_or_none()
     except IntegrityError:
-        # The unique index decides. The transaction ends with that, and the link stays unused.
+        # Somebody else has it since that look: the unique index decides.
         raise Problem("token_invalid") from None
+[%- else %]
+    epoch: int | None = (await db.execute(changed)).scalar_one_or_none()
+[%- endif %]
     if epoch is not None:
         await store.end_all(db, user.id)
     return epoch

@@ -23,7 +23,7 @@ MAX_LENGTH = 8 * 1024
 LEEWAY_SECONDS = 30
 
 # A database may refuse what no name contains, such as NUL.
-Name = Annotated[str, Field(pattern=r"^[!-~]{1,64}$")]
+Name = Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,64}$")]
 Number = Annotated[int, Field(ge=0, le=2**53)]
 
 
@@ -45,7 +45,7 @@ class Claims(BaseModel):
     iat: Number
     jti: str
     amr: list[str]
-    auth_time: Number
+    auth_time: Annotated[int, Field(ge=-(2**53), le=2**53)]
     # The account's epoch.
     ver: Number
     # Names with spaces between. Whatever is not that, opens nothing.

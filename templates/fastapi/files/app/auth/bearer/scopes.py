@@ -5,7 +5,8 @@ import re
 from ..problem import Problem
 
 # RFC 6749 3.3.
-NAMES = re.compile(r"[!#-\[\]-~]+( [!#-\[\]-~]+)*")
+NAME = r"[\x21\x23-\x5b\x5d-\x7e]+"
+NAMES = re.compile(f"{NAME}( {NAME})*")
 
 
 def narrowed(all_of: str, asked: str | None) -> str:
