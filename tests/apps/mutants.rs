@@ -4,7 +4,7 @@
 //! is tried that changes with every commit. `tools/mutants` is the command for people.
 
 mod table;
-mod trial;
+pub mod trial;
 mod weave;
 
 use std::{collections::BTreeMap, env, path::PathBuf, process::Command};
@@ -60,7 +60,7 @@ fn is_named(mutant: &Mutant, name: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '@', '-']))
 }
 
-fn named<'a>(mutants: &'a Mutants, names: &str) -> Vec<&'a Mutant> {
+pub fn named<'a>(mutants: &'a Mutants, names: &str) -> Vec<&'a Mutant> {
     let mut chosen = vec![];
     for name in names.split(',') {
         let before = chosen.len();
@@ -71,7 +71,7 @@ fn named<'a>(mutants: &'a Mutants, names: &str) -> Vec<&'a Mutant> {
 }
 
 /// The commit's share. What has no commit, such as an archive, has the first one.
-fn share(mutants: &Mutants) -> Vec<&Mutant> {
+pub fn share(mutants: &Mutants) -> Vec<&Mutant> {
     let tree = Command::new("git").args(["rev-parse", "HEAD^{tree}"]).output().unwrap().stdout;
     let digits = String::from_utf8(tree).unwrap();
     let turn = digits.get(..4).map_or(0, |digits| usize::from_str_radix(digits, 16).unwrap());
@@ -90,7 +90,7 @@ fn mutants_are_noticed() {
     };
     let mut found = BTreeMap::new();
     for (answers, group) in groups(&chosen) {
-        found.extend(trial::tried(&mutants.weave, &answers, &group));
+        found.extend(trial::tried(mutants.weave.as_ref().unwrap(), &answers, &group));
     }
     if wanted.is_some() {
         table::write(&mutants, &found);
@@ -109,7 +109,7 @@ fn mutants_compile() {
     for (answers, group) in groups(&mutants.all.iter().collect::<Vec<_>>()) {
         let (together, _) = parted(&group);
         let (_project, dir) = rendered(&answers);
-        weave::weave(&mutants.weave, &together, &dir);
+        weave::weave(mutants.weave.as_ref().unwrap(), &together, &dir);
         check(&dir);
     }
 }

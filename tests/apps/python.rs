@@ -5,7 +5,8 @@ use std::{path::Path, process::Command};
 use serde_json::Value;
 
 use crate::{
-    common::{self, Project, must, of_stack, tree},
+    common::{self, Project, must, mutants, of_stack, tree},
+    mutants::{named, share, trial},
     run, turn,
 };
 
@@ -76,4 +77,24 @@ fn attacks_on_an_api_in_python_fail() {
     assert!(departing.iter().all(|id| ["PWD-06", "CSR-01"].contains(id)), "{departing:?}");
     assert!(of("pass").len() >= if severity == "critical" { 26 } else { 90 }, "{}", of("pass").len());
     done.exits(0);
+}
+
+/// Nothing is built: each is a change of text in one app that has every module. As for axum, `MUTANTS=all` tries all of them,
+/// `MUTANTS=SES,CSR-02.m1` some, and without it a share is tried that changes with every commit.
+#[test]
+fn mutants_in_python_are_noticed() {
+    let _turn = turn();
+    let mutants = mutants::of("fastapi");
+    let chosen = match std::env::var("MUTANTS").ok().as_deref() {
+        None => share(&mutants),
+        Some("all") => mutants.all.iter().collect(),
+        Some(names) => named(&mutants, names),
+    };
+    let project = common::empty("mutants");
+    let new = ["new", "app", "--stack", "fastapi", "--with", "password,tokens", "--yes", "--no-check"];
+    run(&project.dir, &new).exits(0);
+    let found = trial::edited(&project.dir.join("app"), &chosen);
+    let unnoticed = found.iter().filter(|(_, seen)| !matches!(seen, trial::Seen::Noticed(_)));
+    let unnoticed: Vec<String> = unnoticed.map(|(id, seen)| format!("{id}: {seen}")).collect();
+    assert!(unnoticed.is_empty(), "{} of {}\n{}", unnoticed.len(), chosen.len(), unnoticed.join("\n"));
 }

@@ -7,9 +7,11 @@ use serde::Deserialize;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Mutants {
-    pub weave: Weave,
+    /// None where nothing is built.
+    pub weave: Option<Weave>,
     #[serde(rename = "mutant")]
     pub all: Vec<Mutant>,
+    #[serde(default)]
     pub equivalent: Vec<Equivalent>,
 }
 

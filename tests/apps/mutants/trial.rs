@@ -44,19 +44,27 @@ pub fn tried<'a>(rules: &Weave, answers: &Answers, group: &[&'a Mutant]) -> BTre
     let (_project, woven) = rendered(answers);
     weave::weave(rules, &together, &woven);
     let hindrances = hindrances(&woven, group);
-    let seen = |mutant: &'a Mutant, attacked: &dyn Fn() -> Seen| -> (&'a str, Seen) {
-        let hindered = hindrances.get(mutant.control()).map(|why| Seen::Broken(why.clone()));
-        let seen = hindered.unwrap_or_else(attacked);
-        println!("{}: {seen}", mutant.id);
-        (mutant.id.as_str(), seen)
-    };
-    let switched = |mutant: &'a Mutant| seen(mutant, &|| switched_on(rules, &woven, mutant));
+    let switched = |mutant: &'a Mutant| seen(&hindrances, mutant, &|| switched_on(rules, &woven, mutant));
     let (quiet, any): (Vec<_>, Vec<_>) = together.into_iter().partition(|mutant| needs_quiet(mutant.control()));
     let mut found = at_a_time(any, &switched);
     found.extend(quiet.into_iter().map(switched));
     let (_project, plain) = rendered(answers);
-    found.extend(alone.into_iter().map(|mutant| seen(mutant, &|| built(&plain, mutant))));
+    found.extend(alone.into_iter().map(|mutant| seen(&hindrances, mutant, &|| built(&plain, mutant))));
     found
+}
+
+/// Mutants of an app that nothing builds, one after the other.
+pub fn edited<'a>(dir: &Path, group: &[&'a Mutant]) -> BTreeMap<&'a str, Seen> {
+    let hindrances = hindrances(dir, group);
+    group.iter().map(|mutant| seen(&hindrances, mutant, &|| built(dir, mutant))).collect()
+}
+
+/// What comes of an attack, unless its control does not pass the app without mutants.
+fn seen<'a>(hindrances: &BTreeMap<&str, String>, mutant: &'a Mutant, attacked: &dyn Fn() -> Seen) -> (&'a str, Seen) {
+    let hindered = hindrances.get(mutant.control()).map(|why| Seen::Broken(why.clone()));
+    let seen = hindered.unwrap_or_else(attacked);
+    println!("{}: {seen}", mutant.id);
+    (mutant.id.as_str(), seen)
 }
 
 /// Whether the control compares times or counts on many requests at one moment: then nothing else runs beside it.
