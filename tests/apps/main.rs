@@ -33,6 +33,8 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use serde_json::Value;
+
 static TURN: Mutex<()> = Mutex::new(());
 
 /// One cargo at a time: two at once take twice as long and twice the memory.
@@ -54,6 +56,30 @@ fn tool(dir: &Path, args: &[&str]) -> Command {
 
 fn run(dir: &Path, args: &[&str]) -> common::Run {
     common::finished(&tool(dir, args).output().unwrap())
+}
+
+/// What `--json` says of an addition whose steps all passed.
+fn all_passed(done: &Value) {
+    let steps = done["check"].as_array().unwrap();
+    assert!(steps.len() >= 3 && steps.iter().all(|step| step["result"] == "passed"), "{steps:?}");
+}
+
+/// By which controls a stack is attacked whose probe takes minutes: the critical ones, unless `SEVERITY` names others.
+fn severity() -> String {
+    std::env::var("SEVERITY").unwrap_or_else(|_| "critical".to_owned())
+}
+
+/// What the probe says of an app by those controls: none fails, and what departs is declared.
+fn holds(done: &common::Run, severity: &str) {
+    let found = done.json();
+    let of = |result: &str| -> Vec<&Value> {
+        found["controls"].as_array().unwrap().iter().filter(|control| control["result"] == result).collect()
+    };
+    let bad = [of("fail"), of("not-run")].concat();
+    assert!(bad.is_empty(), "{}\n{}", serde_json::to_string_pretty(&bad).unwrap(), done.err);
+    let departing: Vec<&str> = of("deviation").iter().map(|control| control["id"].as_str().unwrap()).collect();
+    assert!(departing.iter().all(|id| probe::DEVIATIONS.contains(id)), "{departing:?}");
+    assert!(of("pass").len() >= if severity == "critical" { 26 } else { 90 }, "{}", of("pass").len());
 }
 
 /// The user's own cargo, in the same build folder as the check.

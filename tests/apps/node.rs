@@ -5,11 +5,10 @@ use std::{
     process::Command,
 };
 
-use serde_json::Value;
-
 use crate::{
+    all_passed,
     common::{self, Project, finished, must, of_stack, tree},
-    tool, turn,
+    holds, severity, tool, turn,
 };
 
 /// What `tools/install` puts beside the tests: a Node that current frameworks run on, and linters.
@@ -46,11 +45,6 @@ fn made(options: &[&str]) -> Project {
     project
 }
 
-fn all_passed(done: &Value) {
-    let steps = done["check"].as_array().unwrap();
-    assert!(steps.len() >= 3 && steps.iter().all(|step| step["result"] == "passed"), "{steps:?}");
-}
-
 #[test]
 fn new_is_checked_and_pleases_the_linters() {
     let _turn = turn();
@@ -80,16 +74,8 @@ fn attacks_on_an_api_on_node_fail() {
     let _turn = turn();
     let project = common::empty("probed");
     run(&project.dir, &["new", "app", "--stack", "express", "--yes", "--no-check"]).exits(0);
-    let severity = std::env::var("SEVERITY").unwrap_or_else(|_| "critical".to_owned());
+    let severity = severity();
     let done = run(&project.dir, &["probe", "app", "--json", "--severity", &severity]);
-    let found = done.json();
-    let of = |result: &str| -> Vec<&Value> {
-        found["controls"].as_array().unwrap().iter().filter(|control| control["result"] == result).collect()
-    };
-    let bad = [of("fail"), of("not-run")].concat();
-    assert!(bad.is_empty(), "{}\n{}", serde_json::to_string_pretty(&bad).unwrap(), done.err);
-    let departing: Vec<&str> = of("deviation").iter().map(|control| control["id"].as_str().unwrap()).collect();
-    assert!(departing.iter().all(|id| ["PWD-06", "CSR-01"].contains(id)), "{departing:?}");
-    assert!(of("pass").len() >= if severity == "critical" { 26 } else { 90 }, "{}", of("pass").len());
+    holds(&done, &severity);
     done.exits(0);
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::{builds, common::empty, run, tool, turn};
 
 /// Controls that may depart, each declared in the app's `AUDIT.md` or by the contract's one switch.
-const DEVIATIONS: [&str; 2] = ["CSR-01", "PWD-06"];
+pub const DEVIATIONS: [&str; 2] = ["CSR-01", "PWD-06"];
 /// What compares times or counts on many requests at one moment shows itself in repetition.
 const RACES: &str = "REG-03,REG-04,THR-06,RAC-01,RAC-02,RAC-05,EML-07,SES-12,RFT-02,RFT-03,JWT-10";
 

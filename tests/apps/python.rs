@@ -2,12 +2,12 @@
 
 use std::{path::Path, process::Command};
 
-use serde_json::Value;
-
 use crate::{
+    all_passed,
     common::{self, Project, must, mutants, of_stack, tree},
+    holds,
     mutants::{named, share, trial},
-    run, turn,
+    run, severity, turn,
 };
 
 /// A tool of the language, in a version that is known to be pleased.
@@ -26,11 +26,6 @@ fn made(options: &[&str]) -> Project {
     let project = common::empty("made");
     run(&project.dir, &[&["new", "shop", "--stack", "fastapi", "--name", "shop", "--yes"], options].concat()).exits(0);
     project
-}
-
-fn all_passed(done: &Value) {
-    let steps = done["check"].as_array().unwrap();
-    assert!(steps.len() >= 3 && steps.iter().all(|step| step["result"] == "passed"), "{steps:?}");
 }
 
 #[test]
@@ -65,17 +60,9 @@ fn attacks_on_an_api_in_python_fail() {
     let project = common::empty("probed");
     let new = ["new", "app", "--stack", "fastapi", "--with", "password,tokens", "--yes", "--no-check"];
     run(&project.dir, &new).exits(0);
-    let severity = std::env::var("SEVERITY").unwrap_or_else(|_| "critical".to_owned());
+    let severity = severity();
     let done = run(&project.dir, &["probe", "app", "--json", "--severity", &severity]);
-    let found = done.json();
-    let of = |result: &str| -> Vec<&Value> {
-        found["controls"].as_array().unwrap().iter().filter(|control| control["result"] == result).collect()
-    };
-    let bad = [of("fail"), of("not-run")].concat();
-    assert!(bad.is_empty(), "{}\n{}", serde_json::to_string_pretty(&bad).unwrap(), done.err);
-    let departing: Vec<&str> = of("deviation").iter().map(|control| control["id"].as_str().unwrap()).collect();
-    assert!(departing.iter().all(|id| ["PWD-06", "CSR-01"].contains(id)), "{departing:?}");
-    assert!(of("pass").len() >= if severity == "critical" { 26 } else { 90 }, "{}", of("pass").len());
+    holds(&done, &severity);
     done.exits(0);
 }
 

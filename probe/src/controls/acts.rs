@@ -117,6 +117,21 @@ pub(super) fn devices(answer: &Answer) -> Outcome<Vec<Listed>> {
     entries("DEVICES", answer)
 }
 
+/// What gives tokens, exchanges and revokes them, each with who sends it: requests that would work.
+pub(super) fn with_tokens(app: &Arc<App>, person: &Person, device: &Device) -> Outcome<Vec<(Client, Call)>> {
+    let mut calls = vec![
+        (app.client(), app.role("TOKEN_REFRESH")?.field("refresh_token", device.refresh.as_str())),
+        (app.client(), app.role("TOKEN_REVOKE")?.field("token", device.refresh.as_str())),
+    ];
+    if app.grants_by_password()? {
+        calls.push((app.client(), app.password_grant(&person.email, &person.password)?));
+    }
+    if app.grants_by_session()? {
+        calls.push((visited(&app.signed_in(person)?)?, app.session_grant()?));
+    }
+    Ok(calls)
+}
+
 /// A copy of the client that has what its token against forgery may be bound to, so that a request of it can be changed in
 /// one thing and be right in all others.
 pub(super) fn visited(client: &Client) -> Outcome<Client> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::acts::{Member, Way, visited};
+use super::super::acts::{Member, Way, visited, with_tokens};
 use crate::{
     client::{Call, Client},
     contract::Encoding,
@@ -68,18 +68,7 @@ fn travels(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
 /// What gives tokens takes no body that a page elsewhere can send.
 fn tokens(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
     let (person, device) = app.device()?;
-    let browser = app.signed_in(&person)?;
-    let mut calls = vec![
-        (app.client(), app.role("TOKEN_REFRESH")?.field("refresh_token", device.refresh.as_str())),
-        (app.client(), app.role("TOKEN_REVOKE")?.field("token", device.refresh.as_str())),
-    ];
-    if app.grants_by_password()? {
-        calls.push((app.client(), app.password_grant(&person.email, &person.password)?));
-    }
-    if app.grants_by_session()? {
-        calls.push((visited(&browser)?, app.session_grant()?));
-    }
-    for (client, call) in &calls {
+    for (client, call) in &with_tokens(app, &person, &device)? {
         for (what, request) in mistyped(&client.guarded(call)?) {
             let answer = client.elsewhere().send(&request)?;
             test.refuses(&format!("{} takes no body {what}", call.name()), answer.denied(), &answer);

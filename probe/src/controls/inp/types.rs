@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 
-use super::super::pwd::with_password;
+use super::super::{acts::with_tokens, pwd::with_password};
 use crate::{
     client::{Call, Client},
     contract::Encoding,
@@ -76,17 +76,7 @@ const ROLES: [&str; 10] =
 /// What devices send: a right value in each field but one.
 fn tokens(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
     let (person, device) = app.device()?;
-    let mut calls = vec![
-        (app.client(), app.role("TOKEN_REFRESH")?.field("refresh_token", device.refresh.as_str())),
-        (app.client(), app.role("TOKEN_REVOKE")?.field("token", device.refresh.as_str())),
-    ];
-    if app.grants_by_password()? {
-        calls.push((app.client(), app.password_grant(&person.email, &person.password)?));
-    }
-    if app.grants_by_session()? {
-        calls.push((app.signed_in(&person)?, app.session_grant()?));
-    }
-    for (client, call) in &calls {
+    for (client, call) in &with_tokens(app, &person, &device)? {
         let names: Vec<(String, String)> = call.role().fields.clone().into_iter().collect();
         for (name, sent) in names.iter().filter(|(_, sent)| call.fields().contains_key(sent)) {
             let right = call.fields()[sent].as_str().unwrap_or_default();
