@@ -80,17 +80,17 @@ impl Provider {
             eprintln!("auth: sign-in with {} is off: {} is not set", preset.name, names.client_id);
             return Ok(None);
         }
-        // Only an ID token can say either, and not every provider says when somebody signed in.
+        // Only an ID token can say either.
         let is_open_id = matches!(preset.protocol, Protocol::OpenId { .. });
-        let max_age = if preset.reauth { var(names.max_age) } else { None };
-        let max_age = max_age.map(|_| number(var, names.max_age, 0, 1..=2_592_000));
+        let asked = |name| if is_open_id { var(name) } else { None };
+        let max_age = asked(names.max_age).map(|_| number(var, names.max_age, 0, 1..=2_592_000));
         Ok(Some(Self {
             preset,
             issuer: issuer(preset, var, development)?,
             client_id: required(var, names.client_id, None, CLIENT_FIX)?,
             client_secret: required(var, names.client_secret, None, CLIENT_FIX)?,
             max_age: max_age.transpose()?,
-            acr: if is_open_id { var(names.acr) } else { None },
+            acr: asked(names.acr),
         }))
     }
 }

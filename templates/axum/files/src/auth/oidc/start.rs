@@ -161,8 +161,7 @@ fn open_id(client: &client::OpenId, provider: &Provider, intent: Intent, opened:
             request = request.add_extra_param("prompt", prompt);
         }
         // Asked for an age, a provider says when somebody signed in (OpenID Connect Core 3.1.2.1).
-        if preset.reauth {
-            let seconds = provider.max_age.unwrap_or(ANY_AGE);
+        if let Some(seconds) = provider.max_age.or(preset.reauth.then_some(ANY_AGE)) {
             request = request.set_max_age(Duration::from_secs(seconds.unsigned_abs()));
         }
     }
