@@ -67,6 +67,7 @@ pub fn hash(value: &str) -> Vec<u8> {
 /// Makes a token, in the place of an older one for the same purpose. Returns what goes into the mail.
 pub async fn issue(db: &mut Connection, order: Order<'_>) -> Result<String, sqlx::Error> {
     let token = random::<32>();
+    let now = now();
     sqlx::query(
         "INSERT INTO auth_tokens (token_hash, purpose, user_id, email, new_email, browser_hash,
                                   created_at, expires_at)
@@ -82,8 +83,8 @@ pub async fn issue(db: &mut Connection, order: Order<'_>) -> Result<String, sqlx
     .bind(order.email)
     .bind(order.new_email)
     .bind(order.browser_hash)
-    .bind(now())
-    .bind(now() + order.seconds)
+    .bind(now)
+    .bind(now + order.seconds)
     .execute(db)
     .await?;
     Ok(token)

@@ -103,6 +103,7 @@ pub async fn next_token(
     policy: &Policy,
 ) -> Result<String, sqlx::Error> {
     let token = tokens::random::<32>();
+    let now = now();
     let idle = match family.session {
         Some(_) => policy.refresh_idle.min(policy.session_idle),
         None => policy.refresh_idle,
@@ -113,8 +114,8 @@ pub async fn next_token(
     )
     .bind(tokens::hash(&token))
     .bind(&family.id)
-    .bind(now())
-    .bind(family.expires_at.min(now() + idle))
+    .bind(now)
+    .bind(family.expires_at.min(now + idle))
     .execute(db)
     .await?;
     Ok(token)

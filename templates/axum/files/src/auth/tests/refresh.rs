@@ -110,13 +110,15 @@ async fn rft_04_refresh_tokens_are_random_and_hashed() {
 async fn rft_05_a_family_ends_however_often_it_is_used() {
     let (app, tokens) = signed_in().await;
     let next = Tokens::of(&app.refresh(&tokens.refresh).await);
-    let end = "SELECT expires_at - created_at FROM auth_token_families";
-[%- if module.password %]
-    assert_eq!(app.number(end).await, app.auth.settings().policy.refresh_absolute, "no use moves it");
-[%- else %]
     let policy = &app.auth.settings().policy;
-    assert_eq!(app.number(end).await, policy.session_absolute.min(policy.refresh_absolute), "no use moves it");
+[%- if module.password %]
+    let longest = policy.refresh_absolute;
+[%- else %]
+    let longest = policy.session_absolute.min(policy.refresh_absolute);
 [%- endif %]
+    // The end is set when the sign-in is answered, which may be in the second before the family's own.
+    let left = app.number("SELECT expires_at - created_at FROM auth_token_families").await;
+    assert!((longest - 60..=longest).contains(&left), "no use moves it: {left}");
     let beyond = "SELECT count(*) FROM auth_token_families f, auth_refresh_tokens r WHERE r.expires_at > f.expires_at";
     assert_eq!(app.number(beyond).await, 0);
     app.sql("UPDATE auth_token_families SET expires_at = 1").await;
