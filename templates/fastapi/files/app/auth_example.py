@@ -23,7 +23,7 @@ async def example(user: CurrentUser) -> dict[str, str]:
 
 @router.get("/auth/example/fresh")
 async def fresh(user: FreshUser) -> dict[str, str]:
-    """For whoever entered the password a short while ago."""
+    """For whoever [% if module.oidc %]signed in[% else %]entered the password[% endif %] a short while ago."""
     return {"user_id": user.id}
 [%- if module.tokens %]
 

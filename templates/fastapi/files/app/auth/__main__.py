@@ -5,7 +5,8 @@ import sys
 [% if module.tokens -%]
 from .bearer import keys
 [% endif -%]
-from .settings import SettingError, from_environment
+from .settings import from_environment
+from .variables import SettingError
 
 
 def main(arguments: list[str]) -> int:

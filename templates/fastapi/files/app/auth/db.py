@@ -42,7 +42,8 @@ users = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("email", Text, nullable=False, unique=True),
-    Column("password_hash", Text, nullable=False),
+    # None in an account that a provider made.
+    Column("password_hash", Text),
     Column("verified_at", BigInteger),
     Column("disabled_at", BigInteger),
     # Raised by every change that ends sessions.
@@ -76,6 +77,8 @@ sessions = Table(
     Column("epoch", BigInteger, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("authenticated_at", BigInteger, nullable=False),
+    # How somebody signed in: `pwd`, or `fed` for a provider.
+    Column("amr", Text, nullable=False, server_default="pwd"),
     Column("last_seen_at", BigInteger, nullable=False),
     # Absolute; no request moves it.
     Column("expires_at", BigInteger, nullable=False, index=True),
@@ -105,6 +108,47 @@ tokens = Table(
     sa.UniqueConstraint("user_id", "purpose"),
 )
 
+[% if module.oidc -%]
+identities = Table(
+    "auth_identities",
+    metadata,
+    Column("id", Text, primary_key=True),
+    owner(),
+    Column("provider", Text, nullable=False),
+    Column("issuer", Text, nullable=False),
+    # Exactly as the provider says it.
+    Column("subject", Text, nullable=False),
+    # As it was when linked; to be shown, never to be looked up.
+    Column("email", Text),
+    Column("linked_at", BigInteger, nullable=False),
+    # An identity belongs to one account.
+    sa.UniqueConstraint("issuer", "subject"),
+    sa.UniqueConstraint("user_id", "provider"),
+)
+
+transactions = Table(
+    "auth_oidc_transactions",
+    metadata,
+    # SHA-256 of `state`.
+    Column("state_hash", Text, primary_key=True),
+    # SHA-256 of the cookie of the browser that began.
+    Column("browser_hash", Text, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("issuer", Text, nullable=False),
+    Column("intent", Text, nullable=False),
+    Column("user_id", Text, ForeignKey("auth_users.id", ondelete="CASCADE")),
+    # The handle of the session that began, unless to sign in.
+    Column("session", Text),
+    Column("nonce", Text, nullable=False),
+    # For PKCE; never leaves the server before the code is exchanged.
+    Column("verifier", Text, nullable=False),
+    Column("next", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+    Index("auth_oidc_transactions_browser", "browser_hash", "created_at"),
+)
+
+[% endif -%]
 [% if module.tokens -%]
 families = Table(
     "auth_token_families",
@@ -256,7 +300,12 @@ class Database:
 
     async def purge(self) -> None:
         """Removes what no query would accept any more. The audit trail is the owner's to cut."""
+[%- if module.oidc %]
+        expiring = [sessions, tokens, throttles, transactions[% if module.tokens %], families[% endif %]]
+        for table in expiring:
+[%- else %]
         for table in (sessions, tokens, throttles[% if module.tokens %], families[% endif %]):
+[%- endif %]
             async with self.write() as db:
                 await db.execute(sa.delete(table).where(table.c.expires_at <= now()))
 

@@ -121,6 +121,9 @@ async def confirm(
             visit,
             user.id,
             epoch,
+[%- if module.oidc %]
+            amr=user.amr,
+[%- endif %]
             auth_time=user.auth_time,
             expires_at=user.expires_at,
         )

@@ -11,6 +11,9 @@ from . import db as tables
 [%- if module.tokens %]
 from .bearer import devices
 [%- endif %]
+[%- if module.oidc %]
+from .oidc import identities
+[%- endif %]
 from .problem import Problem
 from .user import CurrentVisit, FreshUser
 
@@ -42,6 +45,9 @@ async def export(visit: CurrentVisit, user: FreshUser) -> JSONResponse:
         events = (await db.execute(trail.limit(MAX_EVENTS))).mappings()
         body: dict[str, Any] = {
             "account": dict(account),
+[%- if module.oidc %]
+            "identities": await identities.of(db, user.id),
+[%- endif %]
             "sessions": await sessions.of(db, user, policy.session_idle),
 [%- if module.tokens %]
             "devices": [devices.shown(row) for row in await devices.of(db, user.id)],

@@ -24,20 +24,17 @@ from psycopg.conninfo import conninfo_to_dict
 
 [% if module.tokens -%]
 from .bearer import keys, scopes
-
 [% endif -%]
+[% if module.oidc -%]
+from .oidc import settings as providers
+[% endif -%]
+from .variables import SettingError, is_loopback, number, required
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 SECRET_FIX = 'Make one: echo "AUTH_SECRET=$(openssl rand -base64 32)"'
 BASE_URL_FIX = "Set it to what browsers show: AUTH_BASE_URL=https://app.example.com"
 DEVELOPMENT_FOLDER = Path(".auth-dev")
-
-
-class SettingError(Exception):
-    """A setting that keeps the module from starting: which, why, and what to do."""
-
-    def __init__(self, name: str, why: str, fix: str = "") -> None:
-        super().__init__(f"{name} {why}" + (f"\n  {fix}" if fix else ""))
 
 
 @dataclass(frozen=True)
@@ -148,6 +145,9 @@ class Settings:
     smtp: Smtp | None
     trusted_proxies: tuple[Network, ...]
     policy: Policy
+[%- if module.oidc %]
+    oidc: providers.Settings
+[%- endif %]
 [%- if module.tokens %]
     token_keys: keys.Keys
     # What access tokens name as their audience.
@@ -163,6 +163,12 @@ class Settings:
     @property
     def browser_cookie(self) -> str:
         return "auth-dev-browser" if self.development else "__Host-auth-browser"
+[%- if module.oidc %]
+
+    @property
+    def transaction_cookie(self) -> str:
+        return "auth-dev-oidc" if self.development else "__Host-auth-oidc"
+[%- endif %]
 
 
 def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
@@ -185,18 +191,15 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         policy=Policy(
             **{name: number(values, *limits) for name, limits in NUMBERS.items()}
         ),
+[%- if module.oidc %]
+        oidc=providers.read(values, development),
+[%- endif %]
 [%- if module.tokens %]
         token_keys=token_keys(values),
         token_audience=values.get("AUTH_TOKEN_AUDIENCE", base_url),
         token_scopes=token_scopes(values.get("AUTH_TOKEN_SCOPES", "read write")),
 [%- endif %]
     )
-
-
-def required(values: Mapping[str, str], name: str, fix: str) -> str:
-    if name not in values:
-        raise SettingError(name, "is not set", fix)
-    return values[name]
 
 
 def is_development(values: Mapping[str, str]) -> bool:
@@ -208,15 +211,6 @@ def is_development(values: Mapping[str, str]) -> bool:
             "Unset it for production.",
         )
     return given == "development"
-
-
-def number(
-    values: Mapping[str, str], name: str, default: int, low: int, high: int
-) -> int:
-    text = values.get(name, str(default))
-    if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
-        raise SettingError(name, f"is not a whole number from {low} to {high}")
-    return int(text)
 
 
 def listener(values: Mapping[str, str]) -> tuple[str, int]:
@@ -348,14 +342,6 @@ def origin(text: str, development: bool) -> str:
             "AUTH_BASE_URL", "does not start with https://", BASE_URL_FIX
         )
     return text
-
-
-def is_loopback(host: str) -> bool:
-    host = host.strip("[]")
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 [% if db == "postgres" -%]

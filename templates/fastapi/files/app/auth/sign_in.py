@@ -45,12 +45,18 @@ async def admitted(visit: Visit, email: str, password: str) -> sa.RowMapping:
     return account
 
 
+[% if module.oidc -%]
+def profile(
+    user_id: str, email: str, auth_time: int, amr: str = "pwd"
+) -> dict[str, Any]:
+[%- else -%]
 def profile(user_id: str, email: str, auth_time: int) -> dict[str, Any]:
+[%- endif %]
     return {
         "id": user_id,
         "email": email,
         "email_verified": True,
-        "amr": ["pwd"],
+        "amr": [[% if module.oidc %]amr[% else %]"pwd"[% endif %]],
         "auth_time": auth_time,
     }
 
@@ -194,4 +200,4 @@ def forget(visit: Visit) -> None:
 
 @router.get("/me")
 async def me(user: CurrentUser) -> dict[str, Any]:
-    return profile(user.id, user.email, user.auth_time)
+    return profile(user.id, user.email, user.auth_time[% if module.oidc %], user.amr[% endif %])

@@ -18,6 +18,9 @@ async def alive(db: AsyncConnection, token: str, idle: int) -> sa.RowMapping | N
         u.c.email,
         u.c.epoch,
         s.c.handle,
+[%- if module.oidc %]
+        s.c.amr,
+[%- endif %]
         s.c.authenticated_at,
         s.c.last_seen_at,
         s.c.expires_at,
@@ -49,6 +52,9 @@ async def begin(
     user_id: str,
     epoch: int,
     *,
+[%- if module.oidc %]
+    amr: str = "pwd",
+[%- endif %]
     auth_time: int | None = None,
     expires_at: int | None = None,
 ) -> None:
@@ -74,7 +80,10 @@ async def begin(
         "user_id": user_id,
         "epoch": epoch,
         "created_at": at,
-        "authenticated_at": auth_time or at,
+[%- if module.oidc %]
+        "amr": amr,
+[%- endif %]
+        "authenticated_at": at if auth_time is None else auth_time,
         "last_seen_at": at,
         "expires_at": ends,
         "ip": visit.ip,

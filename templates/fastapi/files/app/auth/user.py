@@ -19,10 +19,19 @@ class User:
     id: str
     # The confirmed address, in canonical form.
     email: str
+[%- if module.oidc %]
+    # When the user last proved who they are in this session, in Unix seconds; at a provider, as it
+    # says.
+[%- else %]
     # When the password was last entered in this session, in Unix seconds.
+[%- endif %]
     auth_time: int
     # The session's name in lists; opens nothing.
     session: str
+[%- if module.oidc %]
+    # How they signed in: `pwd`, or `fed` for a provider.
+    amr: str
+[%- endif %]
     epoch: int
     expires_at: int
 
@@ -63,6 +72,9 @@ async def maybe_user(visit: CurrentVisit) -> User | None:
         email=row["email"],
         auth_time=row["authenticated_at"],
         session=row["handle"],
+[%- if module.oidc %]
+        amr=row["amr"],
+[%- endif %]
         epoch=row["epoch"],
         expires_at=row["expires_at"],
     )
@@ -82,7 +94,7 @@ CurrentUser = Annotated[User, Depends(current_user)]
 
 
 async def fresh_user(visit: CurrentVisit, user: CurrentUser) -> User:
-    """A user who entered the password lately (`AUTH_REAUTH_SECONDS`): for what a session that was
+    """A user who [% if module.oidc %]signed in[% else %]entered the password[% endif %] lately (`AUTH_REAUTH_SECONDS`): for what a session that was
     left open must not be enough for. Everybody else gets 403 (ASVS 7.5.1)."""
     if now() - user.auth_time >= visit.auth.settings.policy.reauth:
         await audit.refusal(visit, "reauth_required", "stale", user.id)

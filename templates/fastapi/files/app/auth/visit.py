@@ -10,7 +10,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import tokens
 from .problem import Problem
-from .settings import Network, is_loopback
+from .settings import Network
+from .variables import is_loopback
 
 if TYPE_CHECKING:
     from .wiring import Auth
@@ -50,6 +51,10 @@ class Visit:
     request_id: str
     session: str | None
     browser: str | None
+[%- if module.oidc %]
+    # Marks the browser that began a sign-in at a provider.
+    transaction: str | None
+[%- endif %]
     # Cookies that the answer sets.
     cookies: list[str] = field(default_factory=list)
     # The answer is for one user: it stays out of caches (ASVS 14.3.2).
@@ -65,7 +70,12 @@ class Visit:
 
     @property
     def carries_cookie(self) -> bool:
+[%- if module.oidc %]
+        cookies = (self.session, self.browser, self.transaction)
+        return any(cookie is not None for cookie in cookies)
+[%- else %]
         return self.session is not None or self.browser is not None
+[%- endif %]
 
 
 def visit_of(connection: HTTPConnection) -> Visit:
@@ -117,6 +127,9 @@ class Enter:
             request_id=tokens.random(12),
             session=cookie(headers, settings.session_cookie),
             browser=cookie(headers, settings.browser_cookie),
+[%- if module.oidc %]
+            transaction=cookie(headers, settings.transaction_cookie),
+[%- endif %]
         )
 
 

@@ -18,10 +18,15 @@ from .bearer.access import Access
 [%- endif %]
 from .db import Database
 from .mail import Outbox
+[%- if module.oidc %]
+from .oidc import callback, identities, start
+from .oidc.metadata import Oidc
+[%- endif %]
 from .passwords import Hasher
 from .problem import Problem
-from .settings import SettingError, Settings, from_environment
+from .settings import Settings, from_environment
 from .user import refuse_foreign
+from .variables import SettingError
 from .visit import [% if module.tokens %]JWKS, Enter, visit_of[% else %]Enter[% endif %]
 
 log = logging.getLogger("auth")
@@ -35,6 +40,9 @@ class Auth:
     hasher: Hasher
     mail: Outbox
     keys: throttle.Keys
+[%- if module.oidc %]
+    oidc: Oidc
+[%- endif %]
 [%- if module.tokens %]
     access: Access
 [%- endif %]
@@ -50,6 +58,9 @@ class Auth:
         self.hasher = Hasher()
         self.mail = Outbox(self.settings)
         self.keys = throttle.Keys(self.settings.secret)
+[%- if module.oidc %]
+        self.oidc = Oidc(self.settings.oidc)
+[%- endif %]
 [%- if module.tokens %]
         self.access = Access(self.settings)
 [%- endif %]
@@ -78,6 +89,9 @@ class Auth:
             self.is_started = False
             purging.cancel()
             await self.mail.close()
+[%- if module.oidc %]
+            await self.oidc.close()
+[%- endif %]
             await self.db.close()
 
 
@@ -97,6 +111,9 @@ def attach(app: FastAPI, settings: Settings | None = None) -> Auth:
     app.add_exception_handler(Problem, refused)
     app.add_exception_handler(SQLAlchemyError, failed)
     app.include_router(routes())
+[%- if module.oidc and 'apple' in providers %]
+    app.include_router(callback.foreign)
+[%- endif %]
 [%- if module.tokens %]
     app.add_api_route(JWKS, published, tags=["auth"])
 [%- endif %]
@@ -110,6 +127,10 @@ def routes() -> APIRouter:
     )
     for part in (accounts, sign_in, password, email_change, sessions, personal):
         router.include_router(part.router)
+[%- if module.oidc %]
+    for part in (start, callback, identities):
+        router.include_router(part.router)
+[%- endif %]
 [%- if module.tokens %]
     for part in (bearer, devices):
         router.include_router(part.router)

@@ -26,6 +26,10 @@ class Grant:
     epoch: int
     # The handle of the session that it ends with.
     session: str | None
+[%- if module.oidc %]
+    # How they proved it: `pwd`, or `fed` for a provider.
+    amr: str
+[%- endif %]
     authenticated_at: int
     expires_at: int
 
@@ -61,7 +65,7 @@ async def begin(
             session=grant.session,
             device=device,
             scope=scope,
-            amr="pwd",
+            amr=[% if module.oidc %]grant.amr[% else %]"pwd"[% endif %],
             authenticated_at=grant.authenticated_at,
             epoch=grant.epoch,
             created_at=at,

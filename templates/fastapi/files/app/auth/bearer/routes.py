@@ -62,6 +62,9 @@ async def by_password(visit: Visit, ask: Ask) -> Grant:
         user_id=account["id"],
         epoch=account["epoch"],
         session=None,
+[%- if module.oidc %]
+        amr="pwd",
+[%- endif %]
         authenticated_at=now(),
         expires_at=now() + visit.auth.settings.policy.refresh_absolute,
     )
@@ -78,6 +81,9 @@ async def by_session(visit: Visit) -> Grant:
         user_id=user.id,
         epoch=user.epoch,
         session=user.session,
+[%- if module.oidc %]
+        amr=user.amr,
+[%- endif %]
         authenticated_at=user.auth_time,
         expires_at=min(user.expires_at, now() + policy.refresh_absolute),
     )

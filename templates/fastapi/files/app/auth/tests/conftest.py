@@ -37,6 +37,9 @@ from app.auth import CurrentUser, FreshUser, Settings
 from app.auth.bearer import keys
 [%- endif %]
 from app.auth.mail import Outbox
+[%- if module.oidc %]
+from app.auth.oidc.presets import PRESETS
+[%- endif %]
 from app.auth.settings import from_environment
 
 from .database import Place, server
@@ -56,6 +59,14 @@ ENVIRONMENT = {
 }
 
 
+[% if module.oidc -%]
+for preset in PRESETS:
+    issuer = f"https://{preset.id}.test"
+    said = {"ISSUER": issuer, "CLIENT_ID": "client", "CLIENT_SECRET": "secret"}
+    ENVIRONMENT |= {preset.variable(what): value for what, value in said.items()}
+
+
+[% endif -%]
 def production(place: Place, **more: str) -> Settings:
     return from_environment(ENVIRONMENT | {"DATABASE_URL": place.url} | more)
 
@@ -93,7 +104,12 @@ class Site:
             return {"id": user.id}
 [%- endif %]
 
-        self.client = TestClient(self.app, base_url=ORIGIN, client=("10.0.0.1", 4711))
+        self.client = TestClient(
+            self.app,
+            base_url=ORIGIN,
+            client=("10.0.0.1", 4711),
+            follow_redirects=False,
+        )
 
     def browser(self, ip: str = "192.0.2.1") -> "Browser":
         return Browser(self, ip)

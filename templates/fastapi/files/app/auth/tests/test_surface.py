@@ -10,7 +10,8 @@ import pytest
 from app.auth import operator
 from app.auth.audit import JsonLines
 from app.auth.db import Database
-from app.auth.settings import SettingError, from_environment
+from app.auth.settings import from_environment
+from app.auth.variables import SettingError
 
 from .conftest import ENVIRONMENT, OTHER_PASSWORD, PASSWORD, Site, member
 from .database import EXAMPLE, REFUSED

@@ -19,7 +19,8 @@ from app.auth import tokens
 from app.auth.bearer import keys
 from app.auth.bearer.access import LEEWAY_SECONDS
 from app.auth.db import now
-from app.auth.settings import SettingError, from_environment
+from app.auth.settings import from_environment
+from app.auth.variables import SettingError
 
 from .conftest import ENVIRONMENT, ORIGIN, PASSWORD, Browser, Site, member
 from .database import EXAMPLE
