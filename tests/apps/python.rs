@@ -22,6 +22,10 @@ fn pleases(dir: &Path) {
     tool(dir, &["--with", "mypy==2.4.1", "mypy", "--strict", "app"]);
 }
 
+/// An app with every module, and with two providers that can be mixed up.
+const EVERYTHING: [&str; 8] =
+    ["new", "app", "--stack", "fastapi", "--with", "password,oidc,tokens", "--providers", "generic,keycloak"];
+
 fn made(options: &[&str]) -> Project {
     let project = common::empty("made");
     run(&project.dir, &[&["new", "shop", "--stack", "fastapi", "--name", "shop", "--yes"], options].concat()).exits(0);
@@ -31,7 +35,7 @@ fn made(options: &[&str]) -> Project {
 #[test]
 fn new_is_checked_and_pleases_the_linters() {
     let _turn = turn();
-    let options: [&[&str]; 2] = [&["--profile", "strict"], &["--db", "postgres", "--with", "password,tokens"]];
+    let options: [&[&str]; 2] = [&["--profile", "strict"], &["--db", "postgres", "--with", "password,oidc,tokens", "--providers", "microsoft,github,apple,keycloak"]];
     for options in options {
         let project = made(options);
         let app = project.dir.join("shop");
@@ -58,8 +62,7 @@ fn a_project_is_added_to_checked_and_given_back() {
 fn attacks_on_an_api_in_python_fail() {
     let _turn = turn();
     let project = common::empty("probed");
-    let new = ["new", "app", "--stack", "fastapi", "--with", "password,tokens", "--yes", "--no-check"];
-    run(&project.dir, &new).exits(0);
+    run(&project.dir, &[&EVERYTHING[..], &["--yes", "--no-check"]].concat()).exits(0);
     let severity = severity();
     let done = run(&project.dir, &["probe", "app", "--json", "--severity", &severity]);
     holds(&done, &severity);
@@ -78,8 +81,7 @@ fn mutants_in_python_are_noticed() {
         Some(names) => named(&mutants, names),
     };
     let project = common::empty("mutants");
-    let new = ["new", "app", "--stack", "fastapi", "--with", "password,tokens", "--yes", "--no-check"];
-    run(&project.dir, &new).exits(0);
+    run(&project.dir, &[&EVERYTHING[..], &["--yes", "--no-check"]].concat()).exits(0);
     let found = trial::edited(&project.dir.join("app"), &chosen);
     let unnoticed = found.iter().filter(|(_, seen)| !matches!(seen, trial::Seen::Noticed(_)));
     let unnoticed: Vec<String> = unnoticed.map(|(id, seen)| format!("{id}: {seen}")).collect();

@@ -66,7 +66,7 @@ class Said(BaseModel):
     model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
 
     # OpenID Connect Core 2: at most 255 ASCII characters.
-    sub: Annotated[str, Field(pattern=r"^[ -~]{1,255}$")]
+    sub: Annotated[str, Field(pattern=r"^[\x20-\x7e]{1,255}$")]
     email: str | None = None
     email_verified: object = None
     xms_edov: object = None
@@ -193,7 +193,7 @@ def checked(
     """The library checks signature, issuer, audience, times and nonce; what it leaves to its caller
     follows (OpenID Connect Core 3.1.3.7, ASVS 10.5.1 to 10.5.4)."""
     algorithms = provider.preset.algorithms
-    # A header that it does not know means nothing; one that must be understood refuses the token.
+    # A header that it does not know means nothing.
     registry = JWSRegistry(algorithms=algorithms, strict_check_header=False)
     try:
         read = jwt.decode(token, chosen(keys), algorithms, registry)
@@ -221,6 +221,9 @@ def chosen(keys: tuple[Key, ...]) -> Callable[[GuestProtocol], Key]:
 
     def choose(token: GuestProtocol) -> Key:
         header = token.headers()
+        # Nothing that would have to be understood is (RFC 7515 4.1.11).
+        if "crit" in header:
+            raise ValueError("crit")
         algorithm, name = header["alg"], header.get("kid")
         fitting = [
             key

@@ -1,24 +1,14 @@
 """What is known of each provider. DEPLOYMENT.md says where its client is made."""
 
 from dataclasses import dataclass
+[%- if 'github' in providers %]
+
+from .endpoints import Endpoints
+[%- endif %]
 
 USUAL = ("RS256", "ES256")
 [%- if 'keycloak' in providers or 'generic' in providers %]
 WIDE = (*USUAL, "PS256", "EdDSA", "Ed25519")
-[%- endif %]
-[%- if 'github' in providers %]
-
-
-@dataclass(frozen=True)
-class Endpoints:
-    """Of a provider that has OAuth 2 and describes itself nowhere."""
-
-    authorize: str
-    token: str
-    # Answers with an object that has a number `id`.
-    user: str
-    # Answers with a list of `email`, `primary` and `verified`.
-    emails: str
 [%- endif %]
 
 

@@ -1,7 +1,6 @@
 """Sign-in at providers: each test is named after the control that it is about. It begins from a
 sign-in that works, and changes one thing."""
 
-import base64
 import hmac
 import json
 import time
@@ -32,6 +31,7 @@ from .provider import (
     Draft,
     Instead,
     Provider,
+    bare,
     encoded,
     new_key,
     parameters,
@@ -241,6 +241,10 @@ def set_claim(name: str, value: object) -> Callable[[Draft], object]:
     return lambda draft: draft.claims.update({name: value})
 
 
+def set_header(name: str, value: object) -> Callable[[Draft], object]:
+    return lambda draft: draft.header.update({name: value})
+
+
 def without(name: str) -> Callable[[Draft], object]:
     return lambda draft: draft.claims.pop(name)
 
@@ -333,7 +337,7 @@ def by_another(draft: Draft) -> str:
 
 
 def zeros(draft: Draft) -> str:
-    return cut(draft) + base64.urlsafe_b64encode(bytes(64)).rstrip(b"=").decode()
+    return cut(draft) + bare(bytes(64))
 
 
 def unsigned(draft: Draft) -> str:
@@ -346,7 +350,7 @@ def by_secret(key: str) -> Callable[[Draft], str]:
         header = draft.header | {"alg": "HS256"}
         message = f"{encoded(header)}.{encoded(draft.claims)}"
         tag = hmac.digest(key.encode(), message.encode(), "sha256")
-        return f"{message}.{base64.urlsafe_b64encode(tag).rstrip(b'=').decode()}"
+        return f"{message}.{bare(tag)}"
 
     return finish
 
@@ -377,6 +381,13 @@ def test_oic_09_10_16_only_what_its_key_signed_counts(world: World) -> None:
         assert me(browser) is None, number
     assert world.elsewhere.log == []
     assert world.provider.count("/userinfo") == 0
+
+
+def test_jwt_05_nothing_critical_is_understood(world: World) -> None:
+    for number, critical in enumerate(([], ["x"], ["b64"], "x", None)):
+        browser = world.site.browser(f"192.0.2.{number}")
+        world.provider.lies(set_header("crit", critical))
+        assert refused(world.sign_in(browser)) == (400, "oidc_refused"), critical
 
 
 def test_oic_14_userinfo_is_of_whom_the_token_is_about(world: World) -> None:
