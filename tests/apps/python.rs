@@ -35,7 +35,10 @@ fn made(options: &[&str]) -> Project {
 #[test]
 fn new_is_checked_and_pleases_the_linters() {
     let _turn = turn();
-    let options: [&[&str]; 2] = [&["--profile", "strict"], &["--db", "postgres", "--with", "password,oidc,tokens", "--providers", "microsoft,github,apple,keycloak"]];
+    let options: [&[&str]; 2] = [
+        &["--profile", "strict"],
+        &["--db", "postgres", "--with", "password,oidc,tokens", "--providers", "microsoft,github,apple,keycloak"],
+    ];
     for options in options {
         let project = made(options);
         let app = project.dir.join("shop");
