@@ -316,6 +316,8 @@ pub enum Place {
     After,
     /// In place of a capture.
     Replace,
+    /// A paragraph of its own at the end of the file.
+    End,
 }
 
 /// Lines that a plain list file must hold, such as an ignore file.

@@ -12,7 +12,7 @@ use super::{
     facts, generated,
     lock::{self, Created, Edited, Layer, Lock},
     manifest,
-    pack::{Anchor, Dependency, Manifest, Pack, Wire},
+    pack::{Anchor, Dependency, Manifest, Pack, Place, Wire},
     places::{self, Places},
     problem::Problem,
     project::{Plan, RelPath, Step, Text, Tree, sha256},
@@ -261,8 +261,11 @@ impl Work {
             match &place.at {
                 Some(at) => splices.extend(edit::source::wires(language, source, at, &texts)?),
                 None => {
-                    for (_, text) in &texts {
-                        splices.push(edit::source::import(language, source, text)?);
+                    for (wire, text) in &texts {
+                        splices.push(match wire.place {
+                            Place::End => edit::source::end(source, text),
+                            _ => edit::source::import(language, source, text)?,
+                        });
                     }
                 }
             }

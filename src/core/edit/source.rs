@@ -28,6 +28,14 @@ pub fn import(language: &Language, source: &str, lines: &str) -> Result<Splice> 
     Ok(Splice { range: after..after, text, entry: None })
 }
 
+/// The splice that puts `lines` at the end of the file, as a paragraph of its own.
+#[must_use]
+pub fn end(source: &str, lines: &str) -> Splice {
+    let text = source.trim_end();
+    let gap = if text.is_empty() { "" } else { "\n" };
+    insert_lines(source, source.len(), &format!("{gap}{lines}"))
+}
+
 /// The splices for all wires, with their texts, at one match.
 ///
 /// # Errors
@@ -39,6 +47,10 @@ pub fn wires(language: &Language, source: &str, at: &Match, wires: &[(&Wire, Str
             Place::Replace => {}
             Place::After => {
                 splices.push(after(source, at, text));
+                continue;
+            }
+            Place::End => {
+                splices.push(end(source, text));
                 continue;
             }
             Place::Before | Place::Import => {

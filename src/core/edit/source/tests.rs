@@ -6,6 +6,19 @@ use crate::core::{
 };
 
 #[test]
+fn the_end_of_a_file_is_a_paragraph_of_its_own() {
+    for (name, before, after) in [
+        ("plain", "A = 1\n", "A = 1\n\nmake()\n"),
+        ("CRLF", "A = 1\r\n", "A = 1\r\n\r\nmake()\r\n"),
+        ("no last newline", "A = 1", "A = 1\n\nmake()"),
+        ("nothing", "", "make()\n"),
+    ] {
+        let (now, _) = edited(before, vec![Outcome::Edit(vec![end(before, "make()")])]);
+        assert_eq!(now, after, "{name}");
+    }
+}
+
+#[test]
 fn imports_go_after_the_leading_ones() {
     for (name, before, after) in [
         ("uses", "use a;\nuse b;\n\nfn f() {}\n", "use a;\nuse b;\n\nmod x;\n\nfn f() {}\n"),
