@@ -350,6 +350,10 @@ impl Client {
         let pointer = self.app.contract.csrf.token.clone().ok_or_else(missing)?;
         let mut client = self.copy();
         let answer = client.send(&client.app.role("CSRF")?.request())?;
+        if answer.status == 503 {
+            // What an application cannot look up it cannot give; the request goes without.
+            return Ok((String::new(), client.jar));
+        }
         let token = answer.json().pointer(&pointer).and_then(|token| Some(token.as_str()?.to_owned()));
         let token = token.ok_or_else(|| Stop::Positive("role CSRF gives a token".to_owned(), answer.exchange()))?;
         Ok((token, client.jar))
@@ -437,8 +441,8 @@ impl Client {
 
     fn keep(&mut self, answer: &Answer) {
         for cookie in answer.cookies() {
-            let gone =
-                cookie.value().is_empty() || cookie.max_age().is_some_and(|age| age.is_zero() || age.is_negative());
+            let gone = cookie.value_trimmed().is_empty()
+                || cookie.max_age().is_some_and(|age| age.is_zero() || age.is_negative());
             if gone {
                 self.jar.remove(cookie.name());
             } else {

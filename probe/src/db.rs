@@ -89,6 +89,11 @@ impl Db {
         self.name(table, column).is_ok()
     }
 
+    /// What else the contract says of a column.
+    pub fn says(&self, table: &str, column: &str, key: &str) -> Option<&str> {
+        self.names.tables.get(table)?.get(column)?.get(key)?.as_str()
+    }
+
     fn name(&self, table: &str, key: &str) -> Result<String> {
         let entry = self.names.tables.get(table).and_then(|names| names.get(key));
         let nested = |entry: &toml::Value| Some(entry.get("column")?.as_str()?.to_owned());

@@ -199,13 +199,13 @@ impl Answer {
         let names = self.contract.cookies.names("session");
         let cookies = self.cookies();
         let mut set = cookies.iter().filter(|cookie| names.contains(&cookie.name()));
-        set.find(|cookie| !cookie.value().is_empty()).map(|cookie| cookie.value().to_owned())
+        set.find(|cookie| !cookie.value_trimmed().is_empty()).map(|cookie| cookie.value().to_owned())
     }
 
     /// Whether it sets the cookie of that key in `[cookies]`.
     fn sets(&self, key: &str) -> bool {
         let names = self.contract.cookies.names(key);
-        self.cookies().iter().any(|cookie| names.contains(&cookie.name()) && !cookie.value().is_empty())
+        self.cookies().iter().any(|cookie| names.contains(&cookie.name()) && !cookie.value_trimmed().is_empty())
     }
 
     pub fn sets_session(&self) -> bool {

@@ -162,7 +162,7 @@ impl Life {
         let values: Vec<bool> = self
             .cookies()
             .filter(|(cookie, _)| of_session(cookie))
-            .map(|(cookie, _)| cookie.value().is_empty())
+            .map(|(cookie, _)| cookie.value_trimmed().is_empty())
             .collect();
         values.contains(&true) && values.contains(&false)
     }
