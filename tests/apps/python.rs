@@ -12,13 +12,17 @@ use crate::{
 
 /// A tool of the language, in a version that is known to be pleased.
 fn tool(dir: &Path, words: &[&str]) {
-    must(Command::new("uv").current_dir(dir).args(["run", "--quiet"]).args(words));
+    must(Command::new("uv").current_dir(dir).env("AUTH_ENV", "development").args(["run", "--quiet"]).args(words));
+}
+
+fn ruff(dir: &Path, folder: &str) {
+    tool(dir, &["--with", "ruff==0.17.6", "ruff", "check", "--isolated", folder]);
+    tool(dir, &["--with", "ruff==0.17.6", "ruff", "format", "--isolated", "--check", folder]);
 }
 
 /// `ruff` and `mypy` find nothing in what was generated.
 fn pleases(dir: &Path) {
-    tool(dir, &["--with", "ruff==0.17.6", "ruff", "check", "--isolated", "app/auth"]);
-    tool(dir, &["--with", "ruff==0.17.6", "ruff", "format", "--isolated", "--check", "app/auth"]);
+    ruff(dir, "app/auth");
     tool(dir, &["--with", "mypy==2.4.1", "mypy", "--strict", "app"]);
 }
 
@@ -26,9 +30,9 @@ fn pleases(dir: &Path) {
 const EVERYTHING: [&str; 8] =
     ["new", "app", "--stack", "fastapi", "--with", "password,oidc,tokens", "--providers", "generic,keycloak"];
 
-fn made(options: &[&str]) -> Project {
+fn made(stack: &str, options: &[&str]) -> Project {
     let project = common::empty("made");
-    run(&project.dir, &[&["new", "shop", "--stack", "fastapi", "--name", "shop", "--yes"], options].concat()).exits(0);
+    run(&project.dir, &[&["new", "shop", "--stack", stack, "--name", "shop", "--yes"], options].concat()).exits(0);
     project
 }
 
@@ -40,7 +44,7 @@ fn new_is_checked_and_pleases_the_linters() {
         &["--db", "postgres", "--with", "password,oidc,tokens", "--providers", "microsoft,github,apple,keycloak"],
     ];
     for options in options {
-        let project = made(options);
+        let project = made("fastapi", options);
         let app = project.dir.join("shop");
         assert!(app.join("uv.lock").exists());
         pleases(&app);
@@ -66,6 +70,48 @@ fn attacks_on_an_api_in_python_fail() {
     let _turn = turn();
     let project = common::empty("probed");
     run(&project.dir, &[&EVERYTHING[..], &["--yes", "--no-check"]].concat()).exits(0);
+    let severity = severity();
+    let done = run(&project.dir, &["probe", "app", "--json", "--severity", &severity]);
+    holds(&done, &severity);
+    done.exits(0);
+}
+
+/// What `mypy` knows of Django by its plugin.
+const DJANGO: &str = "[mypy]\nstrict = true\nplugins = mypy_django_plugin.main\n\
+    [mypy.plugins.django-stubs]\ndjango_settings_module = config.settings\n";
+
+#[test]
+fn a_new_django_project_is_checked_and_pleases_the_linters() {
+    let _turn = turn();
+    let project = made("django", &["--profile", "strict"]);
+    let app = project.dir.join("shop");
+    ruff(&app, ".");
+    let rules = project.dir.join("mypy.ini");
+    std::fs::write(&rules, DJANGO).unwrap();
+    let tools = ["--with", "mypy==2.4.1", "--with", "django-stubs==6.1.2", "--with", "types-waitress"];
+    let mypy = ["mypy", "--config-file", rules.to_str().unwrap(), "accounts", "accounts_example.py", "config"];
+    tool(&app, &[&tools[..], &mypy].concat());
+    assert!(run(&app, &["verify"]).exits(0).err.contains("test: passed"));
+}
+
+#[test]
+fn a_django_project_is_added_to_checked_and_given_back() {
+    let _turn = turn();
+    for name in ["plain", "settings-package"] {
+        let project = of_stack("django", name);
+        let before = tree(&project.dir);
+        all_passed(&run(&project.dir, &["add", "--yes", "--json"]).exits(0).json());
+        run(&project.dir, &["undo", "--yes"]).exits(0);
+        assert_eq!(tree(&project.dir), before);
+    }
+}
+
+/// Of the critical controls; `SEVERITY=critical,high,medium,low` attacks by all, which takes nine minutes.
+#[test]
+fn attacks_on_a_django_project_fail() {
+    let _turn = turn();
+    let project = common::empty("probed");
+    run(&project.dir, &["new", "app", "--stack", "django", "--yes", "--no-check"]).exits(0);
     let severity = severity();
     let done = run(&project.dir, &["probe", "app", "--json", "--severity", &severity]);
     holds(&done, &severity);

@@ -78,6 +78,76 @@ fn what_was_changed_in_a_python_project_is_found() {
     assert_eq!(drift.collect::<Vec<_>>(), ["file-changed", "wiring-missing", "library-below-floor"]);
 }
 
+fn django(name: &str) -> Project {
+    of_stack("django", name)
+}
+
+#[test]
+fn what_startproject_writes_is_wired_verified_and_taken_back() {
+    let project = django("plain");
+    let before = tree(&project.dir);
+    let found = run(&project.dir, &["detect", "--json"]).exits(0).json();
+    let app = &found["projects"][0];
+    assert_eq!((&app["stack"], &app["package_manager"]), (&"django".into(), &"uv".into()));
+    assert_eq!(app["entry"]["line"], 52);
+    let done = run(&project.dir, &["add", "--yes", "--no-check", "--json"]).exits(0).json();
+    assert_eq!(done["manual"], serde_json::json!([]));
+    let settings = read(&project.dir, "shop/settings.py");
+    assert!(settings.contains("from pathlib import Path\n\nfrom accounts.conf import configure\n\n"), "{settings}");
+    assert!(settings.ends_with("models.BigAutoField'\n\nconfigure(globals())\n"), "{settings}");
+    let urls = read(&project.dir, "shop/urls.py");
+    assert!(urls.ends_with("]\n\nurlpatterns += [*accounts_example.urlpatterns, *accounts.urlpatterns]\n"), "{urls}");
+    let manifest = read(&project.dir, "pyproject.toml");
+    assert!(manifest.contains("    \"django>=5.2\", # the framework\n    \"waitress>=3.0.2,<4\",\n"), "{manifest}");
+    run(&project.dir, &["verify"]).exits(0);
+    run(&project.dir, &["undo", "--yes"]).exits(0);
+    assert_eq!(tree(&project.dir), before);
+}
+
+#[test]
+fn settings_in_a_package_keep_their_line_endings() {
+    let project = django("settings-package");
+    let before = tree(&project.dir);
+    let done = run(&project.dir, &["add", "--yes", "--no-check", "--json"]).exits(0).json();
+    assert_eq!(done["manual"], serde_json::json!([]));
+    let [base, urls] = ["web/settings/base.py", "web/urls.py"].map(|path| read(&project.dir, path));
+    assert!(base.ends_with("STATIC_URL = \"static/\"\r\n\r\nconfigure(globals())\r\n"), "{base}");
+    assert!(urls.contains("path(\"ping\", ping)]\r\n\r\nurlpatterns += [*accounts_example"), "{urls}");
+    for text in [&base, &urls] {
+        assert_eq!(text.matches('\n').count(), text.matches("\r\n").count(), "{text}");
+    }
+    run(&project.dir, &["undo", "--yes"]).exits(0);
+    assert_eq!(tree(&project.dir), before);
+}
+
+#[test]
+fn django_projects_that_cannot_be_served_are_refused() {
+    for (name, told) in [
+        ("login", "django-allauth"),
+        ("custom-user", "AUTH_USER_MODEL = \"people.Person\""),
+        ("migrations", "notes/migrations/0001_initial.py"),
+        ("old", ">=5.2, <6.2"),
+    ] {
+        let project = django(name);
+        let before = tree(&project.dir);
+        let said = run(&project.dir, &["add", "--yes", "--no-check"]).exits(4).err;
+        assert!(said.contains(told) && said.contains("help: "), "{name}: {said}");
+        assert_eq!(tree(&project.dir), before);
+    }
+}
+
+#[test]
+fn what_was_changed_in_a_django_project_is_found() {
+    let project = django("plain");
+    run(&project.dir, &["add", "--yes", "--no-check"]).exits(0);
+    replace(&project.dir, "shop/settings.py", "configure(globals())\n", "");
+    replace(&project.dir, "pyproject.toml", "waitress>=3.0.2,<4", "waitress==2.1.2");
+    replace(&project.dir, "accounts/csrf.py", "GET", "POST");
+    let found = run(&project.dir, &["verify", "--json"]).exits(1).json();
+    let drift = found["drift"].as_array().unwrap().iter().map(|drift| drift["cause"].as_str().unwrap());
+    assert_eq!(drift.collect::<Vec<_>>(), ["file-changed", "wiring-missing", "library-below-floor"]);
+}
+
 fn express(name: &str) -> Project {
     of_stack("express", name)
 }

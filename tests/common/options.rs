@@ -21,6 +21,8 @@ pub const FASTAPI: Stack = Stack { id: "fastapi", folder: "app/auth", manifest: 
 
 pub const EXPRESS: Stack = Stack { id: "express", folder: "src/auth", manifest: "package.json", code: &["ts"] };
 
+pub const DJANGO: Stack = Stack { id: "django", folder: "accounts", manifest: "pyproject.toml", code: &["py"] };
+
 /// A project to add to, for one major version of the framework.
 pub struct Base {
     pub name: &'static str,
@@ -29,11 +31,12 @@ pub struct Base {
     fixture: Option<&'static str>,
 }
 
-pub const BASES: [Base; 4] = [
+pub const BASES: [Base; 5] = [
     Base { name: "axum 0.8", stack: &AXUM, fixture: None },
     Base { name: "axum 0.7", stack: &AXUM, fixture: Some("axum07") },
     Base { name: "fastapi", stack: &FASTAPI, fixture: None },
     Base { name: "express", stack: &EXPRESS, fixture: None },
+    Base { name: "django", stack: &DJANGO, fixture: None },
 ];
 
 impl Base {

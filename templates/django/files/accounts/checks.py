@@ -1,0 +1,41 @@
+"""Nothing starts with settings that take a protection away: what `accounts.conf.configure` set may
+have been set anew further down, or in another file."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from . import conf
+
+MIDDLEWARE = [
+    "accounts.middleware.AccountsMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+]
+
+
+def refuse_weakened() -> None:
+    configured = conf.current()
+    for name, value in conf.protections(configured).items():
+        if getattr(settings, name) != value:
+            raise ImproperlyConfigured(
+                f"{name} is not what accounts.conf.configure set: call it at the end of the settings"
+            )
+    if not settings.USE_TZ:
+        raise ImproperlyConfigured("USE_TZ is off, and sessions expire by the clock")
+    if settings.DEBUG and not configured.development:
+        raise ImproperlyConfigured("DEBUG is on, and AUTH_ENV is not development")
+    options: Any = settings.DATABASES["default"].get("OPTIONS")
+    if not options or options.get("transaction_mode") != "IMMEDIATE":
+        raise ImproperlyConfigured(
+            "DATABASES is not what accounts.conf.configure set: transactions need to be immediate"
+        )
+    places = [
+        settings.MIDDLEWARE.index(name) if name in settings.MIDDLEWARE else -1
+        for name in MIDDLEWARE
+    ]
+    if places[0] != 0 or -1 in places or places != sorted(places):
+        listed = ", ".join(MIDDLEWARE)
+        raise ImproperlyConfigured(f"MIDDLEWARE needs, first and in order: {listed}")

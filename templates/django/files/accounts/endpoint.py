@@ -1,0 +1,50 @@
+"""What the module's addresses have in common."""
+
+import logging
+from collections.abc import Callable
+from typing import Any, Concatenate
+
+from django.db import DatabaseError, transaction
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+
+from . import csrf
+from .problem import Problem
+
+log = logging.getLogger("accounts")
+
+View = Callable[Concatenate[HttpRequest, ...], HttpResponse]
+
+# The answer to a sign-up, a resend and a forgotten password: the same for every address.
+ACCEPTED = {"status": "accepted", "next": "Follow the link in the mail."}
+
+
+def accepted() -> JsonResponse:
+    return JsonResponse(ACCEPTED, status=202)
+
+
+def route(**views: View) -> View:
+    """One address: a view for each method. A refusal is an answer, not an error: what was counted
+    and recorded on the way to it stays."""
+
+    @transaction.non_atomic_requests
+    def handle(request: HttpRequest, **arguments: Any) -> HttpResponse:
+        method = "GET" if request.method == "HEAD" else request.method or ""
+        try:
+            if method not in views:
+                raise Problem("method_not_allowed", {"Allow": ", ".join(views)})
+            csrf.check_origin(request)
+            return views[method](request, **arguments)
+        except Problem as problem:
+            return problem.response()
+        except DatabaseError as error:
+            # The kind alone: an error's text may hold what was sent.
+            log.error("the database failed: %s", type(error).__name__)
+            return Problem("unavailable").response()
+
+    return handle
+
+
+@csrf_exempt
+def missing(request: HttpRequest, **_: Any) -> HttpResponse:
+    return Problem("not_found").response()

@@ -1,0 +1,62 @@
+"""Guards: a view that is decorated answers only to a signed-in user."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+
+from . import audit, conf
+from .models import Session, User
+from .problem import Problem
+from .visit import visit_of
+
+P = ParamSpec("P")
+R = TypeVar("R", bound=HttpResponseBase)
+View = Callable[Concatenate[HttpRequest, P], R]
+
+
+def signed_in(view: View[P, R]) -> View[P, R]:
+    """Everybody else gets 401."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        user_of(request)
+        return view(request, *args, **kwargs)
+
+    return guarded
+
+
+def lately_signed_in(view: View[P, R]) -> View[P, R]:
+    """For what a session that was left open must not be enough for: the password was entered within
+    `AUTH_REAUTH_SECONDS`. Everybody else gets 403 (ASVS 7.5.1)."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        user, window = user_of(request), conf.current().policy.reauth
+        since = timezone.now() - session_of(request).authenticated_at
+        if since >= timedelta(seconds=window):
+            audit.refusal(visit_of(request), "reauth_required", "stale", user.pk)
+            raise Problem("reauth_required")
+        return view(request, *args, **kwargs)
+
+    return guarded
+
+
+def user_of(request: HttpRequest) -> User:
+    """The signed-in user, or a refusal."""
+    user: Any = request.user
+    if not isinstance(user, User) or not user.is_authenticated:
+        raise Problem("not_signed_in")
+    return user
+
+
+def session_of(request: HttpRequest) -> Session:
+    """The signed-in user's session, as it was when the request came."""
+    row: Session | None = getattr(request.session, "row", None)
+    if row is None or row.user_id is None:
+        raise Problem("not_signed_in")
+    return row

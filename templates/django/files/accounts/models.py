@@ -1,0 +1,181 @@
+"""Accounts, and what the module keeps about them."""
+
+from contextlib import suppress
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.contrib.sessions.base_session import AbstractBaseSession
+from django.db import models
+from django.utils import timezone
+
+from . import addresses, passwords
+from .problem import Problem
+from .randomness import new_id
+
+
+class UserManager(BaseUserManager["User"]):
+    """Makes accounts for code and for `createsuperuser`; people make theirs by registration."""
+
+    def create_user(
+        self, email: str, password: str | None = None, **fields: Any
+    ) -> "User":
+        user = self.model(email=addresses.canonical(email), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(
+        self, email: str, password: str | None = None, **fields: Any
+    ) -> "User":
+        fields |= {
+            "is_staff": True,
+            "is_superuser": True,
+            "verified_at": timezone.now(),
+        }
+        return self.create_user(email, password, **fields)
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        try:
+            return self.get(email=addresses.canonical(username or ""))
+        except Problem:
+            raise self.model.DoesNotExist from None
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """An account. Its id is stable and opaque; its address is in canonical form."""
+
+    id = models.CharField(primary_key=True, max_length=32, default=new_id)
+    email = models.CharField(
+        max_length=254, unique=True, validators=[addresses.validate]
+    )
+    verified_at = models.DateTimeField(null=True, blank=True)
+    is_active = models.BooleanField(default=True)
+    is_staff = models.BooleanField(default=False)
+    # Raised by every change that ends sessions.
+    epoch = models.PositiveBigIntegerField(default=0)
+    # Consecutive; at the cap the password stops working.
+    failed_logins = models.PositiveIntegerField(default=0)
+    password_changed_at = models.DateTimeField(default=timezone.now)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    def __str__(self) -> str:
+        """Without the address: a log should not collect them."""
+        return self.id
+
+    def clean(self) -> None:
+        # What is no address was told by the field's validator.
+        with suppress(Problem):
+            self.email = addresses.canonical(self.email)
+
+    def set_password(self, raw_password: str | None) -> None:
+        """For code of the project and for commands. Ends every session of the account."""
+        text = None if raw_password is None else passwords.normalized(raw_password)
+        super().set_password(text)
+        self.password_changed_at = timezone.now()
+        self.failed_logins = 0
+        self.epoch += 1
+
+
+class Session(AbstractBaseSession):
+    """A session, of somebody who is signed in or of nobody yet."""
+
+    # SHA-256 of the cookie's value.
+    session_key = models.CharField(primary_key=True, max_length=64)
+    # Absolute: for somebody who is signed in, no request moves it.
+    expire_date = models.DateTimeField(db_index=True)
+    # Empty until somebody signs in.
+    user = models.ForeignKey(User, models.CASCADE, null=True, related_name="sessions")
+    # Its name in lists; opens nothing.
+    handle = models.CharField(max_length=32, unique=True, default=new_id)
+    # The account's when the session began: another one ends it.
+    epoch = models.PositiveBigIntegerField(default=0)
+    created_at = models.DateTimeField(default=timezone.now)
+    authenticated_at = models.DateTimeField(default=timezone.now)
+    last_seen_at = models.DateTimeField(default=timezone.now)
+    ip = models.CharField(max_length=64, default="")
+    user_agent = models.CharField(max_length=256, default="")
+    # Which of two that began in one moment is older.
+    number = models.PositiveBigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return self.handle
+
+    @classmethod
+    def get_session_store_class(cls) -> Any:
+        from .sessions import SessionStore
+
+        return SessionStore
+
+
+class MailToken(models.Model):
+    """A link that was mailed."""
+
+    # SHA-256 of the mailed value.
+    token_hash = models.CharField(primary_key=True, max_length=64)
+    purpose = models.CharField(max_length=16)
+    user = models.ForeignKey(User, models.CASCADE, related_name="mail_tokens")
+    # The account's address when it was made.
+    email = models.CharField(max_length=254)
+    # Mailed there: the address that is to replace it.
+    new_email = models.CharField(max_length=254, default="")
+    # SHA-256 of the registering browser's cookie.
+    browser_hash = models.CharField(max_length=64, default="")
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(db_index=True)
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        # A newer token takes the place of the older.
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["user", "purpose"], name="accounts_one_token_a_purpose"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.purpose
+
+
+class Throttle(models.Model):
+    """A counter."""
+
+    # HMAC of what is counted.
+    key = models.CharField(primary_key=True, max_length=64)
+    count = models.PositiveIntegerField(default=0)
+    window_start = models.DateTimeField(default=timezone.now)
+    blocked_until = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class Event(models.Model):
+    """One line of the audit trail."""
+
+    at = models.DateTimeField(default=timezone.now, db_index=True)
+    event = models.CharField(max_length=32)
+    outcome = models.CharField(max_length=8)
+    reason = models.CharField(max_length=32, default="")
+    # No foreign key: the trail outlives the account.
+    user_id = models.CharField(max_length=32, null=True)
+    # Keyed hash of an address that has no account.
+    subject = models.CharField(max_length=16, null=True)
+    ip = models.CharField(max_length=64)
+    user_agent = models.CharField(max_length=256)
+    request_id = models.CharField(max_length=32)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["user_id", "id"], name="accounts_event_user")
+        ]
+
+    def __str__(self) -> str:
+        return self.event

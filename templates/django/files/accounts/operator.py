@@ -1,0 +1,71 @@
+"""The operator's hook: what `manage.py accounts` does to accounts, at once and for every process.
+
+USER is an id or an address.
+"""
+
+import json
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
+
+from . import audit, store
+from .models import Event, MailToken, Session, Throttle, User
+
+MAX_LINES = 1_000
+
+
+class OperatorError(Exception):
+    """What the operator asked for cannot be done."""
+
+
+@transaction.atomic
+def act(command: str, whom: str | None) -> str:
+    """Changes one account, or all."""
+    changes: dict[str, tuple[str, dict[str, Any]]] = {
+        "disable": ("account_disabled", {"is_active": False, "epoch": F("epoch") + 1}),
+        "enable": ("account_enabled", {"is_active": True}),
+        "revoke": ("sessions_revoked", {"epoch": F("epoch") + 1}),
+    }
+    event, values = changes[command]
+    ids = list(find(whom).values_list("pk", flat=True))
+    for user_id in ids:
+        User.objects.filter(pk=user_id).update(**values)
+        store.end_all(user_id)
+    audit.operator(event, ids)
+    return f"accounts: {command}: {len(ids)} account(s)"
+
+
+def find(whom: str | None) -> QuerySet[User]:
+    if whom is None:
+        return User.objects.all()
+    found = User.objects.filter(Q(pk=whom) | Q(email=whom.strip().lower()))
+    if not found.exists():
+        raise OperatorError(f"no such user: {whom}")
+    return found
+
+
+def trail(whom: str | None) -> list[str]:
+    """The audit trail of one user, or of all, oldest first: a line for each event."""
+    events = Event.objects.order_by("-id")
+    if whom is not None:
+        try:
+            user_id = find(whom).get().pk
+        except OperatorError:
+            # The trail outlives the account: then only its id is known.
+            user_id = whom
+        events = events.filter(user_id=user_id)
+    rows = list(events.values()[:MAX_LINES])
+    if whom is not None and not rows:
+        raise OperatorError(f"no such user: {whom}")
+    return [json.dumps(row, default=str) for row in reversed(rows)]
+
+
+def purge() -> str:
+    """Removes what no query would accept any more. The audit trail is the owner's to cut."""
+    at = timezone.now()
+    sessions, _ = Session.objects.filter(expire_date__lte=at).delete()
+    links, _ = MailToken.objects.filter(expires_at__lte=at).delete()
+    counters, _ = Throttle.objects.filter(expires_at__lte=at).delete()
+    return f"accounts: purge: {sessions + links + counters} row(s)"

@@ -1,0 +1,62 @@
+"""Refusals, as RFC 9457 has them. None repeats what was sent."""
+
+from collections.abc import Mapping
+
+from django.http import JsonResponse
+
+PROBLEMS: Mapping[str, tuple[int, str]] = {
+    "body_too_large": (413, "The request is too large."),
+    "email_invalid": (422, "This is not an e-mail address."),
+    "email_unchanged": (422, "This is the address of the account already."),
+    "email_unverified": (403, "Confirm the e-mail address first."),
+    "foreign_request": (403, "The request does not come from this site."),
+    "invalid_credentials": (401, "The address or the password is wrong."),
+    "invalid_fields": (422, "A field is missing or has the wrong type."),
+    "json_required": (415, "The request must be JSON."),
+    "malformed_request": (400, "The request cannot be read."),
+    "method_not_allowed": (405, "This method is not allowed here."),
+    "not_found": (404, "There is nothing here."),
+    "not_signed_in": (401, "Sign in first."),
+    "password_common": (422, "This password is on a list that attackers try first."),
+    "password_contextual": (
+        422,
+        "This password is made of words that belong to the account.",
+    ),
+    "password_required": (401, "Enter the password of the account as well."),
+    "password_too_long": (422, "This password is too long."),
+    "password_too_short": (422, "This password is too short."),
+    "reauth_required": (403, "Enter the password again first."),
+    "session_unknown": (404, "There is no such session."),
+    "token_invalid": (400, "This link is not valid, or not any more."),
+    "too_many_requests": (429, "Too many requests; try again later."),
+    "unavailable": (503, "This does not work right now; try again later."),
+}
+
+
+class Problem(Exception):
+    """A refusal with a stable code."""
+
+    def __init__(self, code: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(code)
+        self.code = code
+        self.status, self.title = PROBLEMS[code]
+        self.headers = dict(headers or {})
+
+    def response(self) -> JsonResponse:
+        body = {
+            "type": f"urn:auth:problem:{self.code}",
+            "title": self.title,
+            "status": self.status,
+            "code": self.code,
+        }
+        headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+        return JsonResponse(
+            body,
+            status=self.status,
+            headers=headers | self.headers,
+            content_type="application/problem+json",
+        )
+
+
+def throttled(seconds: int) -> Problem:
+    return Problem("too_many_requests", {"Retry-After": str(max(1, seconds))})

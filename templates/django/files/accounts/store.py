@@ -1,0 +1,86 @@
+"""When there is a session, and whose it is."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib.auth import SESSION_KEY, login, update_session_auth_hash
+from django.db import transaction
+from django.db.models import Max
+from django.http import HttpRequest
+from django.utils import timezone
+
+from . import audit, conf, tokens
+from .models import Session, User
+from .problem import Problem
+from .randomness import digest, new_id
+from .visit import visit_of
+
+BACKEND = "accounts.backends.AccountBackend"
+
+
+def begin(
+    request: HttpRequest,
+    user: User,
+    *,
+    auth_time: datetime | None = None,
+    ends: datetime | None = None,
+) -> None:
+    """Signs a user in under a new identifier and ends the session that the request came with (ASVS
+    7.2.4). Nobody, if the account changed since it was read."""
+    visit = visit_of(request)
+    visit.auth_time, visit.ends = auth_time, ends
+    with transaction.atomic():
+        if request.session.get(SESSION_KEY) == user.pk:
+            # `login` leaves the identifier of one user as it is.
+            request.user = user
+            update_session_auth_hash(request, user)
+        login(request, user, BACKEND)
+
+
+def began(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
+    """Whoever called `login`: the session gets its lifetime, and its place in the list."""
+    visit, policy, at = visit_of(request), conf.current().policy, timezone.now()
+    with transaction.atomic():
+        # Held: whatever else begins or ends sessions of the account comes wholly before or after.
+        same = User.objects.select_for_update().filter(
+            pk=user.pk,
+            epoch=user.epoch,
+            is_active=True,
+            verified_at__isnull=False,
+        )
+        if not same.exists():
+            raise Problem("invalid_credentials")
+        request.session.set_expiry(
+            visit.ends or at + timedelta(seconds=policy.session_absolute)
+        )
+        request.session.save()
+        newest = Session.objects.filter(user=user).aggregate(last=Max("number"))["last"]
+        Session.objects.filter(
+            session_key=digest(request.session.session_key or "")
+        ).update(
+            user=user,
+            handle=new_id(),
+            epoch=user.epoch,
+            created_at=at,
+            authenticated_at=visit.auth_time or at,
+            last_seen_at=at,
+            ip=visit.ip,
+            user_agent=visit.agent,
+            number=(newest or 0) + 1,
+        )
+        audit.record(visit, "session_created", user_id=user.pk)
+        evict(request, user, policy.sessions)
+
+
+def evict(request: HttpRequest, user: User, limit: int) -> None:
+    """Ends the oldest sessions beyond the limit."""
+    mine = Session.objects.filter(user=user).order_by("-number")
+    for key in list(mine.values_list("session_key", flat=True)[limit:]):
+        Session.objects.filter(session_key=key).delete()
+        audit.record(visit_of(request), "session_evicted", user_id=user.pk)
+
+
+def end_all(user_id: str) -> None:
+    """Ends every session and every link of a user."""
+    Session.objects.filter(user_id=user_id).delete()
+    tokens.void_all(user_id)

@@ -1,0 +1,252 @@
+"""Sessions, cookies, freshness, and requests from elsewhere."""
+
+from datetime import timedelta
+
+from asgiref.sync import sync_to_async
+from django.contrib.auth import SESSION_KEY, authenticate
+from django.db.models import F
+from django.test import RequestFactory
+
+from accounts.models import Session, User
+from accounts.randomness import digest
+from accounts.sessions import SessionStore
+
+from .site import OTHER_PASSWORD, PASSWORD, SiteTestCase
+
+
+class Sessions(SiteTestCase):
+    def test_the_cookie_is_bound_to_the_host_and_out_of_reach_of_scripts(self) -> None:
+        """CKE-01, CKE-02, CKE-03"""
+        ada = self.member()
+        ada.login("ada@example.org")
+        morsel = ada.client.cookies["__Host-auth-session"]
+        self.assertEqual(
+            [morsel[name] for name in ("path", "domain", "samesite")], ["/", "", "Lax"]
+        )
+        self.assertTrue(morsel["secure"] and morsel["httponly"])
+        absolute = self.configured.policy.session_absolute
+        self.assertLess(abs(morsel["max-age"] - absolute), 30)
+
+    def test_the_database_holds_the_hash_of_the_cookie(self) -> None:
+        """SES-01, SES-02"""
+        ada = self.member()
+        self.assertGreaterEqual(len(ada.session), 32)
+        self.assertEqual(
+            [row.session_key for row in self.sessions()], [digest(ada.session)]
+        )
+
+    def test_signing_in_makes_a_new_session_and_ends_the_old_one(self) -> None:
+        """SES-03"""
+        ada = self.member()
+        before = ada.session
+        ada.login("ada@example.org")
+        self.assertNotEqual(ada.session, before)
+        thief = self.browser()
+        thief.session = before
+        self.assertEqual(thief.get("/mine").status_code, 401)
+
+    def test_an_identifier_that_was_planted_is_not_taken_on(self) -> None:
+        """SES-03"""
+        self.member()
+        anonymous = self.browser()
+        anonymous.csrf_token()
+        for planted in ("a" * 32, anonymous.session):
+            victim, thief = self.browser(), self.browser()
+            victim.session = thief.session = planted
+            self.assertEqual(victim.login("ada@example.org").status_code, 200)
+            self.assertNotEqual(victim.session, planted)
+            self.assertEqual(thief.get("/mine").status_code, 401)
+
+    def test_a_cookie_that_comes_twice_counts_for_nothing(self) -> None:
+        """SES-05"""
+        ada = self.member()
+        value = f"__Host-auth-session={ada.session}"
+        answer = self.browser().get("/mine", Cookie=f"{value}; {value}")
+        self.assertEqual(answer.status_code, 401)
+
+    def test_sessions_end_by_themselves(self) -> None:
+        """SES-06, SES-07"""
+        for column in ("last_seen_at", "expire_date"):
+            with self.subTest(column=column):
+                ada = self.member(f"{column}@example.org")
+                past = F(column) - timedelta(days=40)
+                Session.objects.update(**{column: past})
+                self.assertEqual(ada.get("/mine").status_code, 401)
+
+    def test_a_request_keeps_a_session_from_idling_but_not_from_its_end(self) -> None:
+        """SES-06, SES-07"""
+        ada = self.member()
+        Session.objects.update(last_seen_at=F("last_seen_at") - timedelta(minutes=10))
+        before = self.sessions()[0]
+        self.assertEqual(ada.get("/mine").status_code, 200)
+        after = self.sessions()[0]
+        self.assertGreater(after.last_seen_at, before.last_seen_at)
+        self.assertEqual(after.expire_date, before.expire_date)
+
+    def test_signing_out_ends_the_session_on_the_server(self) -> None:
+        """SES-08"""
+        ada = self.member()
+        session = ada.session
+        answer = ada.post("/auth/logout")
+        self.assertIn('"cookies"', answer["Clear-Site-Data"])
+        ada.session = session
+        self.assertEqual(ada.get("/mine").status_code, 401)
+        self.assertEqual(self.sessions(), [])
+
+    def test_the_oldest_session_makes_room(self) -> None:
+        """SES-12"""
+        self.change(sessions=2)
+        first = self.member()
+        others = [self.browser(), self.browser()]
+        for browser in others:
+            browser.login("ada@example.org")
+        self.assertEqual(first.get("/mine").status_code, 401)
+        self.assertEqual([b.get("/mine").status_code for b in others], [200, 200])
+
+    def test_sessions_are_listed_and_ended_by_their_owner_only(self) -> None:
+        """SES-09, SES-12"""
+        ada, eve = self.member(), self.member("eve@example.org", "192.0.2.66")
+        phone = self.browser()
+        phone.login("ada@example.org")
+        listed = ada.get("/auth/sessions").json()["sessions"]
+        self.assertNotIn(phone.session, str(listed))
+        other = next(entry["id"] for entry in listed if not entry["current"])
+        self.assertEqual(eve.delete(f"/auth/sessions/{other}").status_code, 404)
+        self.assertEqual(ada.delete(f"/auth/sessions/{other}").status_code, 204)
+        self.assertEqual(phone.get("/mine").status_code, 401)
+        self.assertEqual(ada.get("/mine").status_code, 200)
+
+    def test_all_other_sessions_end_at_once(self) -> None:
+        """SES-09"""
+        ada, phone = self.member(), self.browser()
+        phone.login("ada@example.org")
+        answer = ada.post("/auth/sessions/revoke-others")
+        self.assertEqual(answer.json(), {"status": "revoked", "revoked": 1})
+        self.assertEqual(phone.get("/mine").status_code, 401)
+        self.assertEqual(ada.get("/mine").status_code, 200)
+
+    def test_an_account_that_is_disabled_loses_its_sessions(self) -> None:
+        """SES-11"""
+        ada = self.member()
+        User.objects.update(is_active=False)
+        self.assertEqual(ada.get("/mine").status_code, 401)
+        self.assertEqual(self.browser().login("ada@example.org").status_code, 401)
+
+    def test_what_matters_takes_the_password_again(self) -> None:
+        """SES-13"""
+        ada = self.member()
+        stale = F("authenticated_at") - timedelta(minutes=15)
+        Session.objects.update(authenticated_at=stale)
+        for method, address in [
+            ("GET", "/fresh"),
+            ("GET", "/auth/export"),
+            ("DELETE", "/auth/account"),
+            ("POST", "/auth/email"),
+            ("POST", "/auth/sessions/revoke-others"),
+            ("DELETE", "/auth/sessions/x"),
+        ]:
+            with self.subTest(address=address):
+                body = '{"email": "new@example.org"}' if method == "POST" else None
+                answer = ada.send(method, address, body)
+                self.assertRefused(answer, 403, "reauth_required")
+        before = ada.session
+        self.assertEqual(
+            ada.post("/auth/reauth", {"password": PASSWORD}).status_code, 200
+        )
+        self.assertNotEqual(ada.session, before)
+        self.assertEqual(ada.get("/fresh").status_code, 200)
+
+    def test_a_guard_is_closed_to_everybody_else(self) -> None:
+        """SES-14"""
+        for address in ("/mine", "/fresh", "/auth/me", "/auth/sessions"):
+            with self.subTest(address=address):
+                answer = self.browser().get(address)
+                self.assertRefused(answer, 401, "not_signed_in")
+
+    def test_an_account_is_exported_and_deleted(self) -> None:
+        """SES-11"""
+        ada = self.member()
+        export = ada.get("/auth/export").json()
+        self.assertEqual(export["account"]["email"], "ada@example.org")
+        self.assertNotIn("argon2", str(export))
+        session = ada.session
+        self.assertEqual(ada.delete("/auth/account").status_code, 204)
+        ada.session = session
+        self.assertEqual(ada.get("/mine").status_code, 401)
+        self.assertEqual(self.sessions(), [])
+
+    def test_requests_from_elsewhere_are_refused(self) -> None:
+        """CSR-02, CSR-03"""
+        ada = self.member()
+        claims: list[dict[str, str | None]] = [
+            {"Origin": "https://evil.test", "Sec_Fetch_Site": None},
+            {"Origin": "https://app.test:8443"},
+            {"Origin": "http://app.test"},
+            {"Origin": "null"},
+            {"Sec_Fetch_Site": "cross-site"},
+            {"Sec_Fetch_Site": "same-site"},
+            {"Referer": "https://evil.test/https://app.test/"},
+            {"Referer": "https://app.test.evil.test/"},
+            {"Origin": None, "Sec_Fetch_Site": None},
+        ]
+        for claim in claims:
+            with self.subTest(claim=claim):
+                answer = ada.post("/auth/logout", **claim)
+                self.assertRefused(answer, 403, "foreign_request")
+                login = self.browser().login("ada@example.org", **claim)
+                self.assertRefused(login, 403, "foreign_request")
+        self.assertEqual(ada.get("/mine").status_code, 200)
+
+    def test_the_token_of_a_form_is_bound_to_the_session(self) -> None:
+        """CSR-01"""
+        ada, eve = self.member(), self.member("eve@example.org", "192.0.2.66")
+        for token in (None, "", "a" * 64, eve.csrf_token()):
+            with self.subTest(token=token):
+                answer = ada.post("/auth/logout", X_CSRFToken=token)
+                self.assertRefused(answer, 403, "foreign_request")
+        self.assertEqual(ada.get("/mine").status_code, 200)
+
+    def test_a_method_that_is_not_meant_is_refused(self) -> None:
+        """CSR-04"""
+        ada = self.member()
+        for address in ("/auth/logout", "/auth/sessions/revoke-others"):
+            with self.subTest(address=address):
+                self.assertRefused(ada.get(address), 405, "method_not_allowed")
+        answer = ada.post("/auth/account", X_HTTP_Method_Override="DELETE")
+        self.assertRefused(answer, 405, "method_not_allowed")
+
+    async def test_views_that_are_asynchronous_see_the_same_sessions(self) -> None:
+        """SES-02, SES-03"""
+        ada = await sync_to_async(self.member)()
+        store = SessionStore(ada.session)
+        self.assertIn(SESSION_KEY, await store.aload())
+        planted = SessionStore("a" * 32)
+        self.assertEqual(await planted.aload(), {})
+        self.assertIsNone(planted.session_key)
+        await store.acycle_key()
+        row = await Session.objects.aget(user__isnull=False)
+        self.assertEqual(row.session_key, digest(store.session_key or ""))
+        await store.adelete()
+        self.assertEqual(await Session.objects.filter(user__isnull=False).acount(), 0)
+
+    def test_a_password_that_other_code_sets_ends_every_session(self) -> None:
+        """SES-10"""
+        ada = self.member()
+        user = User.objects.get()
+        user.set_password(OTHER_PASSWORD)
+        user.save()
+        self.assertEqual(ada.get("/mine").status_code, 401)
+        new = self.browser().login("ada@example.org", OTHER_PASSWORD)
+        self.assertEqual(new.status_code, 200)
+
+    def test_other_forms_of_the_project_are_limited_as_well(self) -> None:
+        """THR-01: the admin's form, and whatever calls `authenticate`"""
+        self.member()
+        request = RequestFactory().post("/", REMOTE_ADDR="203.0.113.9")
+        for _ in range(5):
+            wrong = authenticate(
+                request, username="ada@example.org", password=OTHER_PASSWORD
+            )
+            self.assertIsNone(wrong)
+        right = authenticate(request, username="ada@example.org", password=PASSWORD)
+        self.assertIsNone(right)
