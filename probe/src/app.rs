@@ -230,11 +230,18 @@ fn own() -> Option<(u16, TcpListener)> {
     (0..RUNS).find_map(held)
 }
 
-/// Waits until something takes connections there. `Ok(false)`: the process ended first.
+/// Waits until something takes connections there, and has said `ready` where that is asked for. `Ok(false)`: the process ended
+/// first.
 ///
 /// # Errors
 /// When neither happens in time, or the user stops the run.
-pub fn until_open(process: &Process, address: SocketAddr, patience: Duration, stopped: &AtomicBool) -> Result<bool> {
+pub fn until_open(
+    process: &Process,
+    address: SocketAddr,
+    (ready, patience): (Option<&str>, Duration),
+    stopped: &AtomicBool,
+) -> Result<bool> {
+    let is_ready = || ready.is_none_or(|text| process.log().contains(text));
     let deadline = Instant::now() + patience;
     loop {
         if stopped.load(Ordering::Relaxed) {
@@ -243,7 +250,7 @@ pub fn until_open(process: &Process, address: SocketAddr, patience: Duration, st
         if process.ended().is_some() {
             return Ok(false);
         }
-        if TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok() {
+        if TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok() && is_ready() {
             return Ok(true);
         }
         if Instant::now() >= deadline {

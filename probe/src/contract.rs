@@ -473,6 +473,8 @@ pub struct Start {
     /// How long it may take until it takes connections.
     #[serde(default = "a_minute")]
     pub seconds: u64,
+    /// What it says once it can answer, where it takes connections before that.
+    pub ready: Option<String>,
     #[serde(default = "one")]
     pub instances: usize,
     /// Variables without which the application must not start.
@@ -499,8 +501,9 @@ pub struct Start {
 }
 
 impl Start {
-    pub fn patience(&self) -> Duration {
-        Duration::from_secs(self.seconds)
+    /// What it says once it can answer, and how long that may take.
+    pub fn readiness(&self) -> (Option<&str>, Duration) {
+        (self.ready.as_deref(), Duration::from_secs(self.seconds))
     }
 
     /// The variables that are the application's, by all that its start says of them.

@@ -215,7 +215,7 @@ impl App {
             variables.extend(listen(start, *address));
             let process =
                 Process::start(&lab.filled(&start.command)?, lab.folder()?, &variables, &lab.contract.variables())?;
-            if !until_open(&process, *address, start.patience(), &self.interrupted)? {
+            if !until_open(&process, *address, start.readiness(), &self.interrupted)? {
                 bail!("the application did not start again; its last words:\n{}", process.last_words());
             }
             processes.push(process);
@@ -440,7 +440,7 @@ impl Lab {
             variables.extend(listen(start, SocketAddr::new(setup.host.unwrap_or(address.ip()), address.port())));
             let began = std::time::Instant::now();
             let process = Process::start(&command, cwd, &variables, &self.contract.variables())?;
-            match until_open(&process, *address, start.patience(), &self.interrupted) {
+            match until_open(&process, *address, start.readiness(), &self.interrupted) {
                 Ok(true) => processes.push(process),
                 Ok(false) => {
                     let took = began.elapsed();

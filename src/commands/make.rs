@@ -381,7 +381,11 @@ fn summary(context: &Context, made: &Made<'_>) -> Result<()> {
     ui.say(&format!("\n{} {created} files created, {} edited", paint(GOOD, "done"), made.plan.changes.len() - created));
     ui.say(&format!("  settings for production: {}", settings(made)?.join(", ")));
     ui.say("  a secret: authwright secret");
-    let pages: Vec<String> = next.read.iter().map(|page| below(&made.target.shown, page)).collect();
+    let is_there = |page: &&String| {
+        let path = below(&made.target.app, page);
+        made.target.tree.text(page).is_some() || made.plan.changes.iter().any(|change| change.path.as_str() == path)
+    };
+    let pages: Vec<String> = next.read.iter().filter(is_there).map(|page| below(&made.target.shown, page)).collect();
     ui.say(&format!("  read: {}", pages.join(", ")));
     ui.say(&format!("  next: {}", next.run));
     if !made.plan.manual.is_empty() {

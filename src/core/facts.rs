@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result};
 use serde_json::{Map, Value, json};
 
 use super::{
+    anchor,
     choose::{Answers, Options},
     edit::dependencies::Dependencies,
     lock::Layer,
@@ -52,8 +53,13 @@ pub fn of_project(input: &Input<'_>, recorded: Option<&Facts>) -> Result<Facts> 
     let mut project = Dependencies::open(path, text, input.workspace)?.project()?;
     project["root"] = input.folder.is_empty().into();
     project["folder"] = input.folder.into();
-    // Files at the repository's root stay where they are when the repository grows around the app.
-    for name in ["root", "folder"] {
+    for fact in &input.pack.manifest.fact {
+        let set = anchor::glob_set(&fact.exists)?;
+        project[&fact.name] = input.tree.iter().any(|(path, _)| set.is_match(path.as_str())).into();
+    }
+    // Files stay where they are when the repository grows around the app, or the app by what was generated.
+    let names = input.pack.manifest.fact.iter().map(|fact| fact.name.as_str());
+    for name in names.chain(["root", "folder"]) {
         if let Some(value) = recorded.and_then(|facts| facts.get("project")?.get(name)) {
             project[name] = value.clone();
         }

@@ -38,6 +38,11 @@ pub struct Manifest {
     /// Names for templates, each an expression rendered in order.
     #[serde(default)]
     pub var: Vec<Var>,
+    /// What files of the project tell, for templates; decided by the first `add`.
+    #[serde(default)]
+    pub fact: Vec<Fact>,
+    #[serde(default)]
+    pub mirror: Vec<Mirror>,
     #[serde(default)]
     pub file: Vec<FileRule>,
     #[serde(default)]
@@ -219,6 +224,24 @@ pub struct Anchor {
 pub struct Var {
     pub name: String,
     pub value: String,
+}
+
+/// `project.<name>` in templates: whether the project has a file that matches.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fact {
+    pub name: String,
+    pub exists: Vec<String>,
+}
+
+/// Files of a folder that the pack has in another folder as well, for projects of another layout.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mirror {
+    /// Ends with a slash.
+    pub from: String,
+    /// As `from`, or empty for the app's own folder.
+    pub to: String,
 }
 
 /// Conditions or ownership for files of the pack; files without a rule are always rendered and owned.
@@ -478,7 +501,12 @@ impl Pack {
         let manifest: Manifest = toml::from_str(embedded(&dir.path().join("pack.toml").to_string_lossy())?)?;
         let language: Language = toml::from_str(embedded(&format!("_languages/{}.toml", manifest.language))?)?;
         let folder = |name| folder(dir, name, &language.caches);
-        Ok(Self { files: folder("files")?, starter: folder("starter")?, manifest, language })
+        Ok(Self {
+            files: mirrored(folder("files")?, &manifest.mirror),
+            starter: folder("starter")?,
+            manifest,
+            language,
+        })
     }
 
     /// The manifest of a project: the first that names the framework, else the first.
@@ -535,6 +563,17 @@ fn folder(dir: &'static Dir<'static>, name: &str, caches: &[String]) -> Result<V
     }
     out.sort();
     Ok(out)
+}
+
+/// The files with those that are at a second place as well, in path order.
+fn mirrored(mut files: Vec<(String, &'static str)>, mirrors: &[Mirror]) -> Vec<(String, &'static str)> {
+    for Mirror { from, to } in mirrors {
+        let rest = |(path, text): &(String, &'static str)| Some((format!("{to}{}", path.strip_prefix(from)?), *text));
+        let there: Vec<_> = files.iter().filter_map(rest).collect();
+        files.extend(there);
+    }
+    files.sort();
+    files
 }
 
 fn collect(

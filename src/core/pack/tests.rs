@@ -1,6 +1,6 @@
 use include_dir::{Dir, DirEntry, File};
 
-use super::{FileRule, folder};
+use super::{FileRule, Mirror, folder, mirrored};
 
 fn names(rule: &str, path: &str) -> bool {
     let rule: FileRule = toml::from_str(&format!("path = {rule:?}")).unwrap();
@@ -30,6 +30,20 @@ fn the_first_rule_that_names_a_file_counts() {
     assert_eq!((style.example, words.example), (true, false));
     assert_eq!(style.when, words.when);
     assert!(pack.file_rule("src/auth/mod.rs").is_none());
+}
+
+#[test]
+fn files_of_a_folder_are_in_another_one_as_well() {
+    let files = ["README.md", "src/app/route.ts", "src/auth/index.ts"].map(|path| (path.to_owned(), "text")).to_vec();
+    let paths = |from: &str, to: &str| {
+        let mirror = Mirror { from: from.to_owned(), to: to.to_owned() };
+        mirrored(files.clone(), &[mirror]).into_iter().map(|(path, _)| path).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        paths("src/", ""),
+        ["README.md", "app/route.ts", "auth/index.ts", "src/app/route.ts", "src/auth/index.ts"]
+    );
+    assert_eq!(paths("src/auth/", "lib/auth/")[1], "lib/auth/index.ts");
 }
 
 /// A pack's folder in which a tool was run: what it left is no UTF-8.

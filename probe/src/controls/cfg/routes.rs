@@ -1,7 +1,7 @@
 //! What answers besides the declared roles.
 
 use crate::{
-    http::Request,
+    http::{Answer, Request},
     random,
     test::{Outcome, Test},
 };
@@ -83,7 +83,8 @@ pub(super) fn nothing_else_answers(test: &mut Test<'_>) -> Outcome {
             let call =
                 Request::new(method, &path).header("Origin", &app.origin).header("Sec-Fetch-Site", "same-origin");
             let answer = client.copy().send(&call)?;
-            test.refuses("nothing answers that is not declared", answer.status == 404, &answer);
+            let is_none = answer.status == 404 || is_without_slash(&answer, &path);
+            test.refuses("nothing answers that is not declared", is_none, &answer);
         }
     }
     let mark = random::letters(20);
@@ -96,4 +97,10 @@ pub(super) fn nothing_else_answers(test: &mut Test<'_>) -> Outcome {
         }
     }
     Ok(())
+}
+
+/// Whether the answer only takes the slash off the path's end: the path without it is asked for as well.
+fn is_without_slash(answer: &Answer, path: &str) -> bool {
+    let shorter = path.strip_suffix('/');
+    answer.status == 308 && shorter.is_some() && answer.header("location") == shorter
 }
