@@ -247,6 +247,90 @@ fn a_node_that_is_too_old_is_told_first() {
     assert!(said.contains("warning: `node` is 20.20.2 here"), "{said}");
 }
 
+fn nextjs(name: &str) -> Project {
+    of_stack("nextjs", name)
+}
+
+#[test]
+fn a_next_project_is_wired_verified_and_taken_back() {
+    let project = nextjs("src");
+    let before = tree(&project.dir);
+    let found = run(&project.dir, &["detect", "--json"]).exits(0).json();
+    let app = &found["projects"][0];
+    assert_eq!((&app["stack"], &app["supported"]), (&"nextjs".into(), &true.into()));
+    let done = run(&project.dir, &["add", "--yes", "--no-check", "--json"]).exits(0).json();
+    assert_eq!(done["manual"], serde_json::json!([]));
+    let config = read(&project.dir, "next.config.ts");
+    assert!(config.contains("};\n\nnextConfig.poweredByHeader = false;\nexport default nextConfig;\n"), "{config}");
+    for path in ["src/instrumentation.ts", "src/app/auth/[...path]/route.ts", "src/auth/index.ts"] {
+        assert!(project.dir.join(path).is_file(), "{path}");
+    }
+    assert!(!project.dir.join("auth").exists() && !project.dir.join("app").exists());
+    run(&project.dir, &["verify"]).exits(0);
+    run(&project.dir, &["add", "--yes", "--no-check", "--profile", "strict"]).exits(0);
+    run(&project.dir, &["undo", "--all", "--yes"]).exits(0);
+    assert_eq!(tree(&project.dir), before);
+}
+
+/// Without `src/`, all of it stands beside `app/`, and stays there whatever is made later.
+#[test]
+fn a_next_project_without_src_keeps_to_its_layout() {
+    let project = nextjs("root");
+    let before = tree(&project.dir);
+    run(&project.dir, &["add", "--yes", "--no-check"]).exits(0);
+    for path in ["instrumentation.ts", "app/auth/[...path]/route.ts", "auth/index.ts", "auth/AUDIT.md"] {
+        assert!(project.dir.join(path).is_file(), "{path}");
+    }
+    let contract = read(&project.dir, "auth/contract.toml");
+    assert!(contract.contains("\"auth/commonPasswords.ts\"") && contract.contains("{project}/auth/operate.mjs"));
+    std::fs::create_dir_all(project.dir.join("src/app")).unwrap();
+    std::fs::write(project.dir.join("src/app/late.ts"), "").unwrap();
+    run(&project.dir, &["add", "--yes", "--no-check", "--profile", "strict"]).exits(0);
+    assert!(!project.dir.join("src/auth").exists());
+    run(&project.dir, &["verify"]).exits(0);
+    std::fs::remove_dir_all(project.dir.join("src")).unwrap();
+    run(&project.dir, &["undo", "--all", "--yes"]).exits(0);
+    assert_eq!(tree(&project.dir), before);
+}
+
+#[test]
+fn what_next_runs_at_the_start_is_wired_where_it_is_there() {
+    let project = nextjs("proxied");
+    let before = tree(&project.dir);
+    let done = run(&project.dir, &["add", "--yes", "--no-check", "--json"]).exits(0).json();
+    let left = done["manual"].as_array().unwrap();
+    assert_eq!(left.len(), 1, "{left:?}");
+    assert!(left[0]["text"].as_str().unwrap().contains("poweredByHeader"), "{left:?}");
+    let start = read(&project.dir, "src/instrumentation.ts");
+    let wired = "register() {\n  if (process.env[\"NEXT_RUNTIME\"] === \"nodejs\") {\n    \
+                 const { start } = await import(\"./auth/start\");\n    start();\n  }\n";
+    assert!(start.contains(wired) && start.contains("measuring"), "{start}");
+    run(&project.dir, &["verify"]).exits(0);
+    replace(&project.dir, "src/instrumentation.ts", "    start();\n", "");
+    let found = run(&project.dir, &["verify", "--json"]).exits(1).json();
+    let causes: Vec<_> = found["drift"].as_array().unwrap().iter().map(|drift| &drift["cause"]).collect();
+    assert_eq!(causes, ["wiring-missing"]);
+    replace(&project.dir, "src/instrumentation.ts", "start\");\n", "start\");\n    start();\n");
+    run(&project.dir, &["undo", "--yes"]).exits(0);
+    assert_eq!(tree(&project.dir), before);
+}
+
+#[test]
+fn next_projects_that_cannot_be_served_are_refused() {
+    for (name, told) in [
+        ("login", "\"next-auth\": \"^4.24.15\""),
+        ("base-path", "basePath: \"/shop\""),
+        ("pages", "with the App Router"),
+        ("old", ">=16.2.11, <17"),
+    ] {
+        let project = nextjs(name);
+        let before = tree(&project.dir);
+        let said = run(&project.dir, &["add", "--yes", "--no-check"]).exits(4).err;
+        assert!(said.contains(told) && said.contains("help: "), "{name}: {said}");
+        assert_eq!(tree(&project.dir), before);
+    }
+}
+
 /// A folder with a program of that name in it.
 fn program(name: &str, script: &str) -> Project {
     use std::os::unix::fs::PermissionsExt as _;

@@ -23,6 +23,8 @@ pub const EXPRESS: Stack = Stack { id: "express", folder: "src/auth", manifest: 
 
 pub const DJANGO: Stack = Stack { id: "django", folder: "accounts", manifest: "pyproject.toml", code: &["py"] };
 
+pub const NEXTJS: Stack = Stack { id: "nextjs", folder: "src/auth", manifest: "package.json", code: &["ts"] };
+
 /// A project to add to, for one major version of the framework.
 pub struct Base {
     pub name: &'static str,
@@ -31,12 +33,13 @@ pub struct Base {
     fixture: Option<&'static str>,
 }
 
-pub const BASES: [Base; 5] = [
+pub const BASES: [Base; 6] = [
     Base { name: "axum 0.8", stack: &AXUM, fixture: None },
     Base { name: "axum 0.7", stack: &AXUM, fixture: Some("axum07") },
     Base { name: "fastapi", stack: &FASTAPI, fixture: None },
     Base { name: "express", stack: &EXPRESS, fixture: None },
     Base { name: "django", stack: &DJANGO, fixture: None },
+    Base { name: "nextjs", stack: &NEXTJS, fixture: None },
 ];
 
 impl Base {

@@ -48,10 +48,10 @@ fn verdicts() {
             &[
                 ("Cargo.toml", AXUM),
                 ("src/main.rs", MAIN),
-                ("web/package.json", "{\"dependencies\":{\"next\":\"15\"}}"),
+                ("web/package.json", "{\"dependencies\":{\"fastify\":\"5\"}}"),
             ],
             Verdict::Ambiguous,
-            &[". axum", "web nextjs"],
+            &[". axum", "web fastify"],
         ),
         (
             "built on it",

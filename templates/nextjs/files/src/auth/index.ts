@@ -1,0 +1,68 @@
+/**
+ * Authentication: accounts with e-mail and password, sessions, verification and reset by mail.
+ *
+ * Every page, action and handler asks for itself: what a proxy or a layout decided protects nothing
+ * that is reached past it.
+ */
+
+import { headers } from "next/headers";
+import { redirect } from "next/navigation";
+
+import { running } from "./running";
+import type { Level } from "./server";
+import type { User } from "./user";
+
+export type { User } from "./user";
+
+type Handler<C> = (
+  user: User,
+  request: Request,
+  context: C,
+) => Response | Promise<Response>;
+
+/** For pages and actions: who is signed in, or nobody. */
+export function currentUser(): Promise<User | undefined> {
+  return find("any");
+}
+
+/** For pages and actions: who is signed in. Everybody else goes to the page `AUTH_SIGN_IN_PATH`. */
+export async function requireUser(): Promise<User> {
+  return (await find("any")) ?? redirect(running().settings.signInPath);
+}
+
+/**
+ * For pages and actions: who entered the password a short while ago. Everybody else goes to the page
+ * `AUTH_SIGN_IN_PATH`, signed-in users with `?again`.
+ */
+export async function requireFreshUser(): Promise<User> {
+  const user = await requireUser();
+  const { settings } = running();
+  const isFresh = Date.now() / 1000 - user.authTime < settings.policy.reauth;
+  return isFresh ? user : redirect(`${settings.signInPath}?again`);
+}
+
+/** For handlers: lets signed-in users through; everybody else gets 401. */
+export function withUser<C>(run: Handler<C>) {
+  return guarded("any", run);
+}
+
+/** For handlers: lets users through who entered the password lately; everybody else gets 401 or 403. */
+export function withFreshUser<C>(run: Handler<C>) {
+  return guarded("fresh", run);
+}
+
+/** What answers below `/auth`. */
+export function handle(request: Request): Promise<Response> {
+  return running().answer(request);
+}
+
+async function find(level: Level): Promise<User | undefined> {
+  // Tells Next that the answer is for this request alone: it is never rendered before.
+  await headers();
+  return running().user(level);
+}
+
+function guarded<C>(level: Level, run: Handler<C>) {
+  return (request: Request, context: C): Promise<Response> =>
+    running().guard(level, (user) => run(user, request, context));
+}

@@ -1,0 +1,73 @@
+/** Refusals: a status, a stable code, a sentence. None repeats what was sent. */
+
+import { APIError } from "better-auth/api";
+
+const PROBLEMS = {
+  body_too_large: ["PAYLOAD_TOO_LARGE", "The request is too large."],
+  email_invalid: ["UNPROCESSABLE_ENTITY", "This is not an e-mail address."],
+  email_unchanged: [
+    "UNPROCESSABLE_ENTITY",
+    "This is the address of the account already.",
+  ],
+  email_unverified: ["FORBIDDEN", "Confirm the e-mail address first."],
+  foreign_request: ["FORBIDDEN", "The request does not come from this site."],
+  invalid_credentials: [
+    "UNAUTHORIZED",
+    "The address or the password is wrong.",
+  ],
+  invalid_fields: [
+    "UNPROCESSABLE_ENTITY",
+    "A field is missing or has the wrong type.",
+  ],
+  json_required: ["UNSUPPORTED_MEDIA_TYPE", "The request must be JSON."],
+  malformed_request: ["BAD_REQUEST", "The request cannot be read."],
+  method_not_allowed: [
+    "METHOD_NOT_ALLOWED",
+    "This method is not allowed here.",
+  ],
+  not_found: ["NOT_FOUND", "There is nothing here."],
+  not_signed_in: ["UNAUTHORIZED", "Sign in first."],
+  password_common: [
+    "UNPROCESSABLE_ENTITY",
+    "This password is on a list that attackers try first.",
+  ],
+  password_contextual: [
+    "UNPROCESSABLE_ENTITY",
+    "This password is made of words that belong to the account.",
+  ],
+  password_required: [
+    "UNAUTHORIZED",
+    "Enter the password of the account as well.",
+  ],
+  password_too_long: ["UNPROCESSABLE_ENTITY", "This password is too long."],
+  password_too_short: ["UNPROCESSABLE_ENTITY", "This password is too short."],
+  reauth_required: ["FORBIDDEN", "Enter the password again first."],
+  session_unknown: ["NOT_FOUND", "There is no such session."],
+  token_invalid: ["BAD_REQUEST", "This link is not valid, or not any more."],
+  too_many_requests: [
+    "TOO_MANY_REQUESTS",
+    "Too many requests; try again later.",
+  ],
+  unavailable: [
+    "SERVICE_UNAVAILABLE",
+    "This does not work right now; try again later.",
+  ],
+} as const;
+
+export type Code = keyof typeof PROBLEMS;
+
+export class Problem extends APIError {
+  readonly code: Code;
+
+  constructor(code: Code, headers: Record<string, string> = {}) {
+    const [status, message] = PROBLEMS[code];
+    super(status, { code, message }, headers);
+    this.code = code;
+  }
+}
+
+export function throttled(seconds: number): Problem {
+  return new Problem("too_many_requests", {
+    "Retry-After": String(Math.max(1, seconds)),
+  });
+}

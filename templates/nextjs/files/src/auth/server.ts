@@ -1,0 +1,217 @@
+/** What answers below `/auth`, and how it is found out who asks. Knows requests, and nothing of Next. */
+
+import type { IncomingMessage } from "node:http";
+
+import { isAPIError } from "better-auth/api";
+
+import { fault } from "./audit";
+import { type JsonObject, read } from "./body";
+import { refusal } from "./csrf";
+import { open } from "./db";
+import { type Engine, engine } from "./engine";
+import { incoming } from "./incoming";
+import { Outbox } from "./mail";
+import { Hasher } from "./passwords";
+import { Problem } from "./problem";
+import { isLoopback, type Settings } from "./settings";
+import { Keys } from "./throttle";
+import type { User } from "./user";
+import { cookieNames, during, type Visit, visitOf } from "./visit";
+
+// What answers, and nothing else of the library: method, then path.
+const SURFACE: readonly (readonly [string, RegExp])[] = [
+  ["POST", /^\/auth\/(?:register|login|logout|reauth|password|email|verify)$/],
+  [
+    "POST",
+    /^\/auth\/(?:verify\/resend|password\/forgot|password\/reset|email\/confirm)$/,
+  ],
+  ["POST", /^\/auth\/sessions\/revoke-others$/],
+  [
+    "GET",
+    /^\/auth\/(?:me|verify|password\/reset|email\/confirm|sessions|export)$/,
+  ],
+  ["DELETE", /^\/auth\/(?:account|sessions\/[A-Za-z0-9]{1,64})$/],
+];
+
+// ASVS 3.4.1 (HSTS), 3.4.3 (CSP), 3.4.4 (nosniff), 3.4.5 (Referrer-Policy), 3.4.6 (framing), 3.4.8
+// (COOP), 14.3.2 (no-store).
+const HEADERS = {
+  "Cache-Control": "no-store",
+  "X-Content-Type-Options": "nosniff",
+  "Referrer-Policy": "no-referrer",
+  "X-Frame-Options": "DENY",
+  "Content-Security-Policy":
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Resource-Policy": "same-origin",
+  "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+};
+
+/** How lately the password must have been entered. */
+export type Level = "any" | "fresh";
+
+/** What an application holds of the module. */
+export class Auth {
+  readonly settings: Settings;
+  readonly mail: Outbox;
+  readonly #engine: Engine;
+  readonly #close: () => void;
+
+  constructor(settings: Settings, mail = new Outbox(settings)) {
+    const database = open(settings.database);
+    this.settings = settings;
+    this.mail = mail;
+    this.#engine = engine(
+      { settings, mail, hasher: new Hasher(), keys: new Keys(settings) },
+      database,
+    );
+    this.#close = () => {
+      mail.close();
+      database.close();
+    };
+  }
+
+  /** Waits for mail that is under way, and lets go of the database. */
+  async close(): Promise<void> {
+    await this.mail.idle();
+    this.#close();
+  }
+
+  /** Answers a request below `/auth`. */
+  async answer(request: Request): Promise<Response> {
+    const headers = new Headers(HEADERS);
+    try {
+      const received = incoming();
+      const visit = visitOf(received, this.settings);
+      headers.set("X-Request-Id", visit.requestId);
+      const target = received.url ?? "";
+      const path = target.split("?", 1).join("");
+      const fits = SURFACE.filter(([, pattern]) => pattern.test(path));
+      this.#refuseRemoteDevelopment(received);
+      if (fits.length === 0) throw new Problem("not_found");
+      if (!fits.some(([method]) => method === received.method))
+        throw new Problem("method_not_allowed");
+      await this.#refuseForeign(received, visit);
+      // What a client sends along with a request that shows or deletes is not looked at.
+      const body =
+        received.method === "POST" ? await read(received, request) : undefined;
+      return await this.#forward(received, visit, body, headers);
+    } catch (error) {
+      return refused(error, headers);
+    }
+  }
+
+  /** Answers a request of a handler of the application's own; only users get to `run`. */
+  async guard(
+    level: Level,
+    run: (user: User) => Response | Promise<Response>,
+  ): Promise<Response> {
+    let user: User;
+    try {
+      const found = await this.user(level);
+      if (!found) throw new Problem("not_signed_in");
+      user = found;
+    } catch (error) {
+      return refused(error, new Headers());
+    }
+    const { body, headers, status, statusText } = await run(user);
+    const kept = new Headers(headers);
+    // The answer is for one user: it stays out of caches (ASVS 14.3.2).
+    kept.set("Cache-Control", "no-store");
+    return new Response(body, { headers: kept, status, statusText });
+  }
+
+  /** Who asks, or nobody. A request from another site is refused, and so is a password of long ago. */
+  async user(level: Level): Promise<User | undefined> {
+    const received = incoming();
+    this.#refuseRemoteDevelopment(received);
+    const visit = visitOf(received, this.settings);
+    await this.#refuseForeign(received, visit);
+    const headers = new Headers(this.#headersOf(visit));
+    const { api } = this.#engine;
+    const find = () =>
+      level === "fresh"
+        ? api.freshUser({ headers })
+        : api.currentUser({ headers });
+    const found = await during(visit, find);
+    if (!found) return undefined;
+    const { authTime, email, id } = found;
+    return { authTime, email, id };
+  }
+
+  /** Passes a request to the library, at the configured origin whatever its `Host` says. */
+  async #forward(
+    received: IncomingMessage,
+    visit: Visit,
+    body: JsonObject | undefined,
+    headers: Headers,
+  ): Promise<Response> {
+    const { method = "GET", url = "" } = received;
+    const passed = new Request(this.settings.baseUrl + url, {
+      method,
+      headers: {
+        ...this.#headersOf(visit),
+        "content-type": "application/json",
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const answered = await during(visit, () => this.#engine.handler(passed));
+    const text = await answered.text();
+    if (text === "")
+      throw new Problem(answered.status === 404 ? "not_found" : "unavailable");
+    for (const [name, value] of answered.headers) {
+      if (name !== "set-cookie") headers.set(name, value);
+    }
+    for (const cookie of answered.headers.getSetCookie())
+      headers.append("Set-Cookie", cookie);
+    headers.set("Content-Type", "application/json");
+    return new Response(text, { headers, status: answered.status });
+  }
+
+  /** What the library is told of a request: the module's own cookies, each if it came once. */
+  #headersOf(visit: Visit): Record<string, string> {
+    const names = cookieNames(this.settings);
+    const cookie: Record<string, string> =
+      visit.session === undefined
+        ? {}
+        : { cookie: `${names.session}=${visit.session}` };
+    // The module has looked at the request's own `Origin` before.
+    return {
+      ...cookie,
+      origin: this.settings.baseUrl,
+      "user-agent": visit.agent,
+    };
+  }
+
+  async #refuseForeign(received: IncomingMessage, visit: Visit): Promise<void> {
+    const carries = visit.session !== undefined || visit.browser !== undefined;
+    const reason = refusal(received, this.settings.baseUrl, carries);
+    if (reason === undefined) return;
+    await during(visit, () =>
+      this.#engine.api.recordRefusal({ query: { reason } }),
+    );
+    throw new Problem("foreign_request");
+  }
+
+  /** Development is for this machine only. */
+  #refuseRemoteDevelopment(received: IncomingMessage): void {
+    const { localAddress } = received.socket;
+    if (this.settings.development && !isLoopback(localAddress ?? "localhost")) {
+      throw new Problem("unavailable");
+    }
+  }
+}
+
+function refused(error: unknown, headers: Headers): Response {
+  if (!isAPIError(error)) fault("a request failed", error);
+  const problem = isAPIError(error) ? error : new Problem("unavailable");
+  const { code, message } = problem.body ?? {};
+  for (const [name, value] of new Headers(problem.headers))
+    headers.set(name, value);
+  headers.set("Cache-Control", "no-store");
+  headers.set("X-Content-Type-Options", "nosniff");
+  return Response.json(
+    { code, message },
+    { headers, status: problem.statusCode },
+  );
+}
