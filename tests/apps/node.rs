@@ -32,7 +32,6 @@ fn node(dir: &Path, program: &str, words: &[&str]) {
 
 /// `tsc`, `eslint` and `prettier` find nothing in what was generated, at their strictest.
 fn pleases(dir: &Path, ours: &[&str]) {
-    must(Command::new("npm").current_dir(dir).env("PATH", path()).args(["ci", "--ignore-scripts", "--silent"]));
     node(dir, "typescript/bin/tsc", &["--noEmit"]);
     let rules = tools().join("../eslint.config.mjs");
     node(dir, "eslint/bin/eslint.js", &[&["--config", rules.to_str().unwrap()], ours].concat());
@@ -45,13 +44,13 @@ fn made(stack: &str, options: &[&str]) -> Project {
     project
 }
 
-fn is_checked_and_pleases(stack: &str, options: &[&str]) {
+fn checked(stack: &str, options: &[&str]) -> Project {
     let project = made(stack, options);
     let app = project.dir.join("shop");
     let lock = std::fs::read_to_string(app.join("package-lock.json")).unwrap();
     assert!(lock.contains("\"node_modules/better-auth\""));
-    pleases(&app, &["src/**/*.ts"]);
     assert!(run(&app, &["verify"]).exits(0).err.contains("test: passed"));
+    project
 }
 
 fn is_checked_and_given_back(stack: &str, name: &str) {
@@ -63,11 +62,9 @@ fn is_checked_and_given_back(stack: &str, name: &str) {
 }
 
 /// By the critical controls; `SEVERITY=critical,high,medium` attacks by all, which takes six minutes.
-fn is_attacked(stack: &str) {
-    let project = common::empty("probed");
-    run(&project.dir, &["new", "app", "--stack", stack, "--yes", "--no-check"]).exits(0);
+fn is_attacked(app: &Path) {
     let severity = severity();
-    let done = run(&project.dir, &["probe", "app", "--json", "--severity", &severity]);
+    let done = run(app, &["probe", "--json", "--severity", &severity]);
     holds(&done, &severity);
     done.exits(0);
 }
@@ -75,7 +72,10 @@ fn is_attacked(stack: &str) {
 #[test]
 fn new_is_checked_and_pleases_the_linters() {
     let _turn = turn();
-    is_checked_and_pleases("express", &["--profile", "strict"]);
+    let project = checked("express", &["--profile", "strict"]);
+    let app = project.dir.join("shop");
+    must(Command::new("npm").current_dir(&app).env("PATH", path()).args(["ci", "--ignore-scripts", "--silent"]));
+    pleases(&app, &["src/**/*.ts"]);
 }
 
 #[test]
@@ -88,23 +88,25 @@ fn a_project_is_added_to_checked_and_given_back() {
 #[test]
 fn attacks_on_an_api_on_node_fail() {
     let _turn = turn();
-    is_attacked("express");
+    let project = common::empty("probed");
+    run(&project.dir, &["new", "app", "--stack", "express", "--yes", "--no-check"]).exits(0);
+    is_attacked(&project.dir.join("app"));
 }
 
+/// One app for all of it: to install and to build it takes most of the time.
 #[test]
-fn a_next_app_is_checked_and_pleases_the_linters() {
+fn a_next_app_is_checked_attacked_and_pleases_the_linters() {
     let _turn = turn();
-    is_checked_and_pleases("nextjs", &["--profile", "strict"]);
+    let project = checked("nextjs", &[]);
+    let app = project.dir.join("shop");
+    is_attacked(&app);
+    // The libraries are those of the probe's build.
+    pleases(&app, &["src/**/*.ts"]);
+    must(Command::new("npm").current_dir(&app).env("PATH", path()).args(["run", "lint"]));
 }
 
 #[test]
 fn a_next_project_is_added_to_checked_and_given_back() {
     let _turn = turn();
     is_checked_and_given_back("nextjs", "root");
-}
-
-#[test]
-fn attacks_on_a_next_app_fail() {
-    let _turn = turn();
-    is_attacked("nextjs");
 }
