@@ -1,4 +1,4 @@
-"""Authentication: accounts with e-mail and password[% if module.oidc %] or at providers[% endif %], sessions, verification and reset by mail.
+"""Authentication: [% if module.password %]accounts with e-mail and password[% if module.oidc %] or at providers[% endif %], sessions, verification and reset by mail.[% else %]accounts of people who sign in at providers, and sessions.[% endif %]
 
 `attach(app)` puts the routes below `/auth` and everything that guards need into an application.
 """

@@ -42,7 +42,7 @@ users = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("email", Text, nullable=False, unique=True),
-    # None in an account that a provider made.
+    # None in an account that [% if module.password %]a provider made[% else %]has no password[% endif %].
     Column("password_hash", Text),
     Column("verified_at", BigInteger),
     Column("disabled_at", BigInteger),
@@ -88,6 +88,7 @@ sessions = Table(
     Column("number", BigInteger, nullable=False),
 )
 
+[% if module.password -%]
 tokens = Table(
     "auth_tokens",
     metadata,
@@ -108,6 +109,7 @@ tokens = Table(
     sa.UniqueConstraint("user_id", "purpose"),
 )
 
+[% endif -%]
 [% if module.oidc -%]
 identities = Table(
     "auth_identities",
@@ -300,9 +302,11 @@ class Database:
 
     async def purge(self) -> None:
         """Removes what no query would accept any more. The audit trail is the owner's to cut."""
-[%- if module.oidc %]
+[%- if module.oidc and module.password %]
         expiring = [sessions, tokens, throttles, transactions[% if module.tokens %], families[% endif %]]
         for table in expiring:
+[%- elif module.oidc %]
+        for table in (sessions, throttles, transactions[% if module.tokens %], families[% endif %]):
 [%- else %]
         for table in (sessions, tokens, throttles[% if module.tokens %], families[% endif %]):
 [%- endif %]

@@ -1,7 +1,9 @@
-"""Limits of what one source or one address may cause."""
+"""Limits of what one source[% if module.password %] or one address[% endif %] may cause."""
 
+[% if module.password -%]
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+[% endif -%]
 from . import audit, throttle
 from .visit import Visit
 
@@ -14,6 +16,7 @@ async def per_source(visit: Visit, what: str, limit: int) -> None:
     if verdict.first:
         await audit.refusal(visit, "throttled", what)
     verdict.check()
+[%- if module.password %]
 
 
 async def may_mail(db: AsyncConnection, visit: Visit, email: str) -> bool:
@@ -22,3 +25,4 @@ async def may_mail(db: AsyncConnection, visit: Visit, email: str) -> bool:
     key = visit.auth.keys.of("mail", email)
     limit = visit.auth.settings.policy.mail_address
     return (await throttle.hit(db, key, limit, 60)).is_allowed
+[%- endif %]

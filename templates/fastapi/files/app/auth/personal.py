@@ -20,7 +20,9 @@ from .user import CurrentVisit, FreshUser
 router = APIRouter()
 
 MAX_EVENTS = 10_000
+[%- if module.password %]
 DELETED = "Your account was deleted."
+[%- endif %]
 
 
 @router.get("/export")
@@ -34,7 +36,9 @@ async def export(visit: CurrentVisit, user: FreshUser) -> JSONResponse:
             u.c.id,
             u.c.email,
             u.c.verified_at,
+[%- if module.password %]
             u.c.password_changed_at,
+[%- endif %]
             u.c.created_at,
         )
         account = await tables.row(db, sa.select(*columns).where(u.c.id == user.id))
@@ -60,13 +64,15 @@ async def export(visit: CurrentVisit, user: FreshUser) -> JSONResponse:
 
 @router.delete("/account", status_code=204)
 async def delete(visit: CurrentVisit, user: FreshUser) -> Response:
-    """Deletes the account with its sessions and links. The audit trail stays."""
+    """Deletes the account with its sessions[% if module.password %] and links[% endif %]. The audit trail stays."""
     u = tables.users
     async with visit.auth.db.write() as db:
         same = sa.and_(u.c.id == user.id, u.c.epoch == user.epoch)
         if not (await db.execute(sa.delete(u).where(same))).rowcount:
             raise Problem("not_signed_in")
         await audit.record(db, visit, "account_deleted", user_id=user.id)
+[%- if module.password %]
     await sign_in.notify(visit, user.email, DELETED)
+[%- endif %]
     sign_in.forget(visit)
     return Response(status_code=204)

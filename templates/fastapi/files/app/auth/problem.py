@@ -16,7 +16,9 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "device_unknown": (404, "There is no such device."),
 [%- endif %]
     "email_invalid": (422, "This is not an e-mail address."),
+[%- if module.password %]
     "email_unchanged": (422, "This is the address of the account already."),
+[%- endif %]
     "email_unverified": (403, "Confirm the e-mail address first."),
     "foreign_request": (403, "The request does not come from this site."),
 [%- if module.oidc %]
@@ -33,7 +35,9 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
         "Sign in again for a new access token to continue.",
     ),
 [%- endif %]
+[%- if module.password %]
     "invalid_credentials": (401, "The address or the password is wrong."),
+[%- endif %]
     "invalid_fields": (422, "A field is missing or has the wrong type."),
 [%- if module.tokens %]
     "invalid_grant": (
@@ -53,6 +57,7 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
 [%- if module.oidc %]
     "oidc_refused": (400, "The sign-in at the provider did not work."),
 [%- endif %]
+[%- if module.password %]
     "password_common": (422, "This password is on a list that attackers try first."),
     "password_contextual": (
         422,
@@ -61,6 +66,7 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "password_required": (401, "Enter the password of the account as well."),
     "password_too_long": (422, "This password is too long."),
     "password_too_short": (422, "This password is too short."),
+[%- endif %]
 [%- if module.oidc %]
     "provider_unavailable": (
         502,
@@ -76,7 +82,9 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "reauth_required": (403, "Enter the password again first."),
 [%- endif %]
     "session_unknown": (404, "There is no such session."),
+[%- if module.password or module.tokens %]
     "token_invalid": (400, "This link is not valid, or not any more."),
+[%- endif %]
     "too_many_requests": (429, "Too many requests; try again later."),
     "unavailable": (503, "This does not work right now; try again later."),
 }

@@ -11,11 +11,15 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+[%- if module.password %]
 from email.headerregistry import Address
 from email.utils import parseaddr
+[%- endif %]
 from itertools import pairwise
 from pathlib import Path
+[%- if module.password %]
 from urllib.parse import SplitResult, unquote, urlsplit
+[%- endif %]
 [%- if db == "postgres" %]
 
 import psycopg
@@ -44,21 +48,29 @@ class Policy:
     session_idle: int
     session_absolute: int
     sessions: int
+[%- if module.password %]
     password_min: int
+[%- endif %]
     reauth: int
+[%- if module.password %]
     verify_token: int
     reset_token: int
     email_token: int
     login_failures: int
     login_backoff: int
     login_cap: int
+[%- endif %]
     login_source: int
+[%- if module.password %]
     login_source_failures: int
     register_source: int
+[%- endif %]
     token_source: int
+[%- if module.password %]
     mail_source: int
     mail_address: int
     resend_every: int
+[%- endif %]
 [%- if module.tokens %]
     access_token: int
     refresh_idle: int
@@ -67,40 +79,52 @@ class Policy:
 [%- endif %]
 
 
-# Variable, default, lowest, highest. The first five are those of the profile `[= profile =]`.
+# Variable, default, lowest, highest. The first [% if module.password %]five[% else %]four[% endif %] are those of the profile `[= profile =]`.
 NUMBERS: Mapping[str, tuple[str, int, int, int]] = {
 [%- if profile == "strict" %]
     "session_idle": ("AUTH_SESSION_IDLE_SECONDS", 900, 1, 900),
     "session_absolute": ("AUTH_SESSION_ABSOLUTE_SECONDS", 43_200, 1, 43_200),
     "sessions": ("AUTH_SESSIONS_LIMIT", 5, 1, 5),
+[%- if module.password %]
     "password_min": ("AUTH_PASSWORD_MIN_LIMIT", 15, 15, 64),
+[%- endif %]
     "reauth": ("AUTH_REAUTH_SECONDS", 300, 1, 300),
 [%- elif profile == "consumer" %]
     "session_idle": ("AUTH_SESSION_IDLE_SECONDS", 604_800, 1, 2_592_000),
     "session_absolute": ("AUTH_SESSION_ABSOLUTE_SECONDS", 2_592_000, 1, 2_592_000),
     "sessions": ("AUTH_SESSIONS_LIMIT", 20, 1, 100),
+[%- if module.password %]
     "password_min": ("AUTH_PASSWORD_MIN_LIMIT", 12, 12, 64),
+[%- endif %]
     "reauth": ("AUTH_REAUTH_SECONDS", 600, 1, 1_800),
 [%- else %]
     "session_idle": ("AUTH_SESSION_IDLE_SECONDS", 3_600, 1, 2_592_000),
     "session_absolute": ("AUTH_SESSION_ABSOLUTE_SECONDS", 86_400, 1, 2_592_000),
     "sessions": ("AUTH_SESSIONS_LIMIT", 20, 1, 100),
+[%- if module.password %]
     "password_min": ("AUTH_PASSWORD_MIN_LIMIT", 15, 15, 64),
+[%- endif %]
     "reauth": ("AUTH_REAUTH_SECONDS", 600, 1, 1_800),
 [%- endif %]
+[%- if module.password %]
     "verify_token": ("AUTH_VERIFY_TOKEN_SECONDS", 86_400, 1, 86_400),
     "reset_token": ("AUTH_RESET_TOKEN_SECONDS", 1_800, 1, 86_400),
     "email_token": ("AUTH_EMAIL_TOKEN_SECONDS", 3_600, 1, 86_400),
     "login_failures": ("AUTH_LOGIN_FAILURE_LIMIT", 5, 1, 10),
     "login_backoff": ("AUTH_LOGIN_BACKOFF_SECONDS", 30, 1, 3_600),
     "login_cap": ("AUTH_LOGIN_CAP_LIMIT", 100, 1, 100),
+[%- endif %]
     "login_source": ("AUTH_LOGIN_SOURCE_LIMIT", 30, 1, 300),
+[%- if module.password %]
     "login_source_failures": ("AUTH_LOGIN_SOURCE_FAILURE_LIMIT", 10, 1, 100),
     "register_source": ("AUTH_REGISTER_SOURCE_LIMIT", 20, 1, 200),
+[%- endif %]
     "token_source": ("AUTH_TOKEN_SOURCE_LIMIT", 20, 1, 200),
+[%- if module.password %]
     "mail_source": ("AUTH_MAIL_SOURCE_LIMIT", 20, 1, 200),
     "mail_address": ("AUTH_MAIL_ADDRESS_LIMIT", 5, 1, 20),
     "resend_every": ("AUTH_RESEND_SECONDS", 180, 1, 86_400),
+[%- endif %]
 [%- if module.tokens %]
     "access_token": ("AUTH_TOKEN_ACCESS_SECONDS", 600, 1, 900),
 [%- if profile == "strict" %]
@@ -120,6 +144,7 @@ NUMBERS: Mapping[str, tuple[str, int, int, int]] = {
 }
 
 
+[% if module.password -%]
 @dataclass(frozen=True)
 class Smtp:
     """The server that mail goes to."""
@@ -132,6 +157,7 @@ class Smtp:
     password: str | None
 
 
+[% endif -%]
 @dataclass(frozen=True)
 class Settings:
     """Everything the module can be told."""
@@ -141,8 +167,10 @@ class Settings:
     base_url: str
     app_name: str
     database_url: str
+[%- if module.password %]
     mail_from: Address
     smtp: Smtp | None
+[%- endif %]
     trusted_proxies: tuple[Network, ...]
     policy: Policy
 [%- if module.oidc %]
@@ -159,10 +187,12 @@ class Settings:
     @property
     def session_cookie(self) -> str:
         return "auth-dev-session" if self.development else "__Host-auth-session"
+[%- if module.password %]
 
     @property
     def browser_cookie(self) -> str:
         return "auth-dev-browser" if self.development else "__Host-auth-browser"
+[%- endif %]
 [%- if module.oidc %]
 
     @property
@@ -185,8 +215,10 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         base_url=base_url,
         app_name=values.get("AUTH_APP_NAME", "app"),
         database_url=database_url(required(values, "DATABASE_URL", DATABASE_FIX)),
+[%- if module.password %]
         mail_from=mail_from(required(values, "AUTH_MAIL_FROM", MAIL_FROM_FIX)),
         smtp=None if development else smtp(required(values, "SMTP_URL", SMTP_FIX)),
+[%- endif %]
         trusted_proxies=tuple(trusted_proxies(values.get("AUTH_TRUSTED_PROXIES", ""))),
         policy=Policy(
             **{name: number(values, *limits) for name, limits in NUMBERS.items()}
@@ -245,7 +277,9 @@ def development_values(values: Mapping[str, str]) -> dict[str, str]:
 [%- if db == "sqlite" %]
         "DATABASE_URL": "sqlite:///.auth-dev/auth.db",
 [%- endif %]
+[%- if module.password %]
         "AUTH_MAIL_FROM": "app <app@localhost.localdomain>",
+[%- endif %]
     }
     return made | kept
 
@@ -388,6 +422,7 @@ def database_url(text: str) -> str:
 [%- endif %]
 
 
+[% if module.password -%]
 MAIL_FROM_FIX = (
     'Set it to a name and an address: AUTH_MAIL_FROM="App <app@example.com>"'
 )
@@ -429,6 +464,7 @@ def smtp(text: str) -> Smtp:
     )
 
 
+[% endif -%]
 def trusted_proxies(text: str) -> list[Network]:
     found = []
     for part in filter(None, (part.strip() for part in text.split(","))):

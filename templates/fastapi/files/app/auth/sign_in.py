@@ -1,3 +1,4 @@
+[% if module.password -%]
 """Signing in and out."""
 
 from typing import Annotated, Any
@@ -12,8 +13,20 @@ from .inputs import Form, body
 from .problem import Problem
 from .user import CurrentUser, CurrentVisit, MaybeUser
 from .visit import Visit
+[%- else -%]
+"""Who is signed in, and signing out."""
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from . import audit, store
+from .user import CurrentUser, CurrentVisit, MaybeUser
+from .visit import Visit
+[%- endif %]
 
 router = APIRouter()
+[%- if module.password %]
 
 # A login after so many failures is worth a mail to the owner.
 SUSPICIOUS_FAILURES = 5
@@ -43,9 +56,12 @@ async def admitted(visit: Visit, email: str, password: str) -> sa.RowMapping:
         await audit.refusal(visit, "login_refused", "email_unverified", account["id"])
         raise Problem("email_unverified")
     return account
+[%- endif %]
 
 
-[% if module.oidc -%]
+[% if module.oidc and not module.password -%]
+def profile(user_id: str, email: str, auth_time: int, amr: str) -> dict[str, Any]:
+[%- elif module.oidc -%]
 def profile(
     user_id: str, email: str, auth_time: int, amr: str = "pwd"
 ) -> dict[str, Any]:
@@ -61,6 +77,7 @@ def profile(user_id: str, email: str, auth_time: int) -> dict[str, Any]:
     }
 
 
+[% if module.password -%]
 async def prove(visit: Visit, email: str, password: str) -> sa.RowMapping:
     """Checks a password and nothing else: the one place where a guess is evaluated, with every
     throttle around it. All failures look and cost the same."""
@@ -181,6 +198,7 @@ async def reauth(
     return profile(user.id, user.email, now())
 
 
+[% endif -%]
 @router.post("/logout", status_code=204)
 async def logout(visit: CurrentVisit, user: MaybeUser) -> Response:
     """Ends the session on the server and makes the browser forget (ASVS 7.4.1, 14.3.1)."""

@@ -67,7 +67,7 @@ async def begin(
     )
     # Held: whatever else begins or ends sessions of the account comes wholly before or after.
     if await tables.row(db, same.with_for_update()) is None:
-        raise Problem("invalid_credentials")
+        raise Problem([% if module.password %]"invalid_credentials"[% else %]"not_signed_in"[% endif %])
     if visit.session is not None:
         await end(db, visit.session)
     token = tokens.random()
@@ -114,7 +114,9 @@ async def end(db: AsyncConnection, token: str) -> None:
 
 
 async def end_all(db: AsyncConnection, user_id: str) -> None:
-    """Ends every session and every link of a user."""
+    """Ends every session[% if module.password %] and every link[% endif %] of a user."""
     s = tables.sessions
     await db.execute(sa.delete(s).where(s.c.user_id == user_id))
+[%- if module.password %]
     await tokens.void_all(db, user_id)
+[%- endif %]

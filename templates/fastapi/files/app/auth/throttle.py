@@ -16,7 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from . import db as tables
 from .db import now
 from .problem import throttled
+[%- if module.password %]
 from .settings import Policy
+[%- endif %]
+[%- if module.password %]
 
 # A back-off level is forgotten after a day without attempts; the cap on the account is not.
 FORGET_SECONDS = 86_400
@@ -24,6 +27,7 @@ FORGET_SECONDS = 86_400
 FAILURE_WINDOW_SECONDS = 300
 # The longest wait (NIST SP 800-63B-4 3.2.2).
 MAX_BACKOFF_SECONDS = 3_600
+[%- endif %]
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,7 @@ async def hit(db: AsyncConnection, key: str, limit: int, window: int) -> Verdict
     if count <= limit:
         return Verdict()
     return Verdict(max(1, found["expires_at"] - at), count == limit + 1)
+[%- if module.password %]
 
 
 async def refund(db: AsyncConnection, key: str) -> None:
@@ -135,3 +140,4 @@ async def clear(db: AsyncConnection, key: str) -> None:
     """Forgets a counter: the password was proven, or replaced by way of the mailbox."""
     t = tables.throttles
     await db.execute(sa.delete(t).where(t.c.key == key))
+[%- endif %]

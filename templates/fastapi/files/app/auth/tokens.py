@@ -1,11 +1,16 @@
+[% if module.password -%]
 """Single-use tokens that are sent by mail, and the random values behind them.
 
 A token is 32 bytes of the operating system's randomness. The database keeps its SHA-256 with
 purpose, owner, address and expiry: a copy of the database opens nothing (ASVS 6.5.2, 11.5.1).
 """
+[%- else -%]
+"""Random values, and what the database keeps of them: a copy of it opens nothing (ASVS 11.5.1)."""
+[%- endif %]
 
 import hashlib
 import secrets
+[%- if module.password %]
 from enum import StrEnum
 
 import sqlalchemy as sa
@@ -19,6 +24,7 @@ class Purpose(StrEnum):
     VERIFY = "verify"
     RESET = "reset"
     EMAIL_CHANGE = "email_change"
+[%- endif %]
 
 
 def random(size: int = 32) -> str:
@@ -27,6 +33,7 @@ def random(size: int = 32) -> str:
 
 def digest(value: str) -> str:
     return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
+[%- if module.password %]
 
 
 async def issue(
@@ -106,3 +113,4 @@ async def consume(db: AsyncConnection, purpose: Purpose, token: str) -> str | No
 async def void_all(db: AsyncConnection, user_id: str) -> None:
     t = tables.tokens
     await db.execute(sa.delete(t).where(t.c.user_id == user_id))
+[%- endif %]

@@ -50,7 +50,9 @@ class Visit:
     agent: str
     request_id: str
     session: str | None
+[%- if module.password %]
     browser: str | None
+[%- endif %]
 [%- if module.oidc %]
     # Marks the browser that began a sign-in at a provider.
     transaction: str | None
@@ -70,9 +72,11 @@ class Visit:
 
     @property
     def carries_cookie(self) -> bool:
-[%- if module.oidc %]
+[%- if module.oidc and module.password %]
         cookies = (self.session, self.browser, self.transaction)
         return any(cookie is not None for cookie in cookies)
+[%- elif module.oidc %]
+        return self.session is not None or self.transaction is not None
 [%- else %]
         return self.session is not None or self.browser is not None
 [%- endif %]
@@ -126,7 +130,9 @@ class Enter:
             agent="".join(c for c in agent if " " <= c <= "~"),
             request_id=tokens.random(12),
             session=cookie(headers, settings.session_cookie),
+[%- if module.password %]
             browser=cookie(headers, settings.browser_cookie),
+[%- endif %]
 [%- if module.oidc %]
             transaction=cookie(headers, settings.transaction_cookie),
 [%- endif %]

@@ -10,19 +10,27 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
 
+[% if module.password -%]
 from . import accounts, email_change, password, personal, sessions, sign_in, throttle
+[%- else -%]
+from . import personal, sessions, sign_in, throttle
+[%- endif %]
 [%- if module.tokens %]
 from .bearer import devices
 from .bearer import routes as bearer
 from .bearer.access import Access
 [%- endif %]
 from .db import Database
+[%- if module.password %]
 from .mail import Outbox
+[%- endif %]
 [%- if module.oidc %]
 from .oidc import callback, identities, start
 from .oidc.metadata import Oidc
 [%- endif %]
+[%- if module.password %]
 from .passwords import Hasher
+[%- endif %]
 from .problem import Problem
 from .settings import Settings, from_environment
 from .user import refuse_foreign
@@ -37,8 +45,10 @@ class Auth:
 
     settings: Settings
     db: Database
+[%- if module.password %]
     hasher: Hasher
     mail: Outbox
+[%- endif %]
     keys: throttle.Keys
 [%- if module.oidc %]
     oidc: Oidc
@@ -55,8 +65,10 @@ class Auth:
     async def running(self) -> AsyncIterator[None]:
         self.settings = self._given or from_environment()
         self.db = Database(self.settings.database_url)
+[%- if module.password %]
         self.hasher = Hasher()
         self.mail = Outbox(self.settings)
+[%- endif %]
         self.keys = throttle.Keys(self.settings.secret)
 [%- if module.oidc %]
         self.oidc = Oidc(self.settings.oidc)
@@ -74,21 +86,29 @@ class Auth:
             fix = "Check the path and its permissions."
 [%- endif %]
             raise SettingError("DATABASE_URL", why, fix) from None
+[%- if module.password %]
         self.mail.start()
+[%- endif %]
         purging = asyncio.create_task(self.db.purge_regularly())
         if self.settings.development:
             where = self.settings.base_url
+[%- if module.password %]
             print(
                 f"auth: DEVELOPMENT on {where}: cookies without Secure, mail in .auth-dev/mail",
                 flush=True,
             )
+[%- else %]
+            print(f"auth: DEVELOPMENT on {where}: cookies without Secure", flush=True)
+[%- endif %]
         self.is_started = True
         try:
             yield
         finally:
             self.is_started = False
             purging.cancel()
+[%- if module.password %]
             await self.mail.close()
+[%- endif %]
 [%- if module.oidc %]
             await self.oidc.close()
 [%- endif %]
@@ -125,7 +145,11 @@ def routes() -> APIRouter:
     router = APIRouter(
         prefix="/auth", tags=["auth"], dependencies=[Depends(refuse_foreign)]
     )
+[%- if module.password %]
     for part in (accounts, sign_in, password, email_change, sessions, personal):
+[%- else %]
+    for part in (sign_in, sessions, personal):
+[%- endif %]
         router.include_router(part.router)
 [%- if module.oidc %]
     for part in (start, callback, identities):
@@ -157,7 +181,7 @@ async def published(request: Request) -> dict[str, Any]:
 
 [% endif -%]
 def without_query(record: logging.LogRecord) -> bool:
-    """Mailed links carry a token: the server's access log does not keep it (ASVS 14.2.1)."""
+    """[% if module.password %]Mailed links carry a token[% else %]Answers of providers carry a code[% endif %]: the server's access log does not keep it (ASVS 14.2.1)."""
     if isinstance(record.args, tuple) and len(record.args) > 2:
         kept = [
             arg.partition("?")[0] if isinstance(arg, str) else arg

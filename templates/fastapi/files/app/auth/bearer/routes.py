@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends
 
-from .. import audit, limits, sessions, sign_in
+from .. import audit, limits, sessions[% if module.password %], sign_in[% endif %]
 from ..db import now
 from ..inputs import Form, body
 from ..problem import Problem
@@ -25,9 +25,13 @@ MAX_DEVICE = 100
 
 class Ask(Form):
     # What proves who the user is.
+[%- if module.password %]
     grant: Literal["password", "session"]
     email: str | None = None
     password: str | None = None
+[%- else %]
+    grant: Literal["session"]
+[%- endif %]
     # What the user will call the program in the list of devices.
     device: str | None = None
     scope: str | None = None
@@ -41,10 +45,14 @@ async def issue(
     settings = visit.auth.settings
     scope = narrowed(settings.token_scopes, ask.scope)
     device = named(visit, ask.device)
+[%- if module.password %]
     if ask.grant == "password":
         grant = await by_password(visit, ask)
     else:
         grant = await by_session(visit)
+[%- else %]
+    grant = await by_session(visit)
+[%- endif %]
     async with visit.auth.db.write() as db:
         limit = settings.policy.sessions
         family = await families.begin(db, grant, device, scope, limit)
@@ -53,6 +61,7 @@ async def issue(
     return answer(visit, family, scope, token)
 
 
+[% if module.password -%]
 async def by_password(visit: Visit, ask: Ask) -> Grant:
     """The same as a login, with the same throttles, up to where that begins a session."""
     if ask.email is None or ask.password is None:
@@ -70,6 +79,7 @@ async def by_password(visit: Visit, ask: Ask) -> Grant:
     )
 
 
+[% endif -%]
 async def by_session(visit: Visit) -> Grant:
     """For a program in the user's browser. What it gets ends with the session."""
     policy = visit.auth.settings.policy

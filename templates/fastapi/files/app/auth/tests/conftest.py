@@ -1,11 +1,17 @@
-"""An application with a database and a mailbox of its own for each test."""
+"""An application with a database[% if module.password %] and a mailbox[% endif %] of its own for each test."""
 
+[% if module.password -%]
 import re
+[% endif -%]
 import secrets
+[% if module.password -%]
 import time
+[% endif -%]
 from collections.abc import Iterator
 from dataclasses import replace
+[% if module.password -%]
 from email.message import EmailMessage
+[% endif -%]
 from pathlib import Path
 [% if module.tokens -%]
 from typing import Annotated, Any
@@ -36,7 +42,9 @@ from app.auth import CurrentUser, FreshUser, Settings
 [%- if module.tokens %]
 from app.auth.bearer import keys
 [%- endif %]
+[%- if module.password %]
 from app.auth.mail import Outbox
+[%- endif %]
 [%- if module.oidc %]
 from app.auth.oidc.presets import PRESETS
 [%- endif %]
@@ -45,13 +53,17 @@ from app.auth.settings import from_environment
 from .database import Place, server
 
 ORIGIN = "https://app.test"
+[%- if module.password %]
 PASSWORD = "quiet meadow under nine clouds"
 OTHER_PASSWORD = "seven boats and one slow river"
+[%- endif %]
 ENVIRONMENT = {
     "AUTH_SECRET": secrets.token_hex(32),
     "AUTH_BASE_URL": ORIGIN,
+[%- if module.password %]
     "AUTH_MAIL_FROM": "App <app@app.test>",
     "SMTP_URL": "smtps://mail.app.test",
+[%- endif %]
     "AUTH_TRUSTED_PROXIES": "10.0.0.1",
 [%- if module.tokens %]
     "AUTH_TOKEN_KEY": keys.fresh_key(),
@@ -72,7 +84,9 @@ def production(place: Place, **more: str) -> Settings:
 
 
 class Site:
-    """The application, its mailbox, and browsers that visit it."""
+    """The application[% if module.password %], its mailbox,[% endif %] and browsers that visit it."""
+
+[%- if module.password %]
 
     def __init__(
         self, place: Place, settings: Settings, mailbox: list[EmailMessage]
@@ -80,6 +94,12 @@ class Site:
         self.rows = place.rows
         self.settings = settings
         self.mailbox = mailbox
+[%- else %]
+
+    def __init__(self, place: Place, settings: Settings) -> None:
+        self.rows = place.rows
+        self.settings = settings
+[%- endif %]
         self.app = FastAPI()
         self.auth = auth.attach(self.app, settings)
 
@@ -117,6 +137,7 @@ class Site:
     def change(self, **policy: int) -> None:
         changed = replace(self.settings, policy=replace(self.settings.policy, **policy))
         self.settings = self.auth.settings = changed
+[%- if module.password %]
 
     def letter(self, to: str, subject: str = "") -> str:
         """The newest mail to an address, once it is there."""
@@ -135,6 +156,7 @@ class Site:
         match = re.search(r"token=([A-Za-z0-9_-]+)", self.letter(to))
         assert match
         return match[1]
+[%- endif %]
 
 
 class Browser:
@@ -183,6 +205,7 @@ class Browser:
     @property
     def session(self) -> str | None:
         return self.cookies.get("__Host-auth-session")
+[%- if module.password %]
 
     def register(self, email: str, password: str = PASSWORD) -> Any:
         return self.post("/auth/register", {"email": email, "password": password})
@@ -200,6 +223,7 @@ def member(
     answer = browser.post("/auth/verify", {"token": site.token(email)})
     assert answer.json() == {"status": "verified", "signed_in": True}
     return browser
+[%- endif %]
 
 
 @pytest.fixture(scope="session")
@@ -215,6 +239,7 @@ def place(database_server: str, tmp_path: Path) -> Iterator[Place]:
     made.drop()
 
 
+[% if module.password -%]
 @pytest.fixture
 def site(place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     mailbox: list[EmailMessage] = []
@@ -226,3 +251,10 @@ def site(place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     made = Site(place, production(place), mailbox)
     with made.client:
         yield made
+[%- else -%]
+@pytest.fixture
+def site(place: Place) -> Iterator[Site]:
+    made = Site(place, production(place))
+    with made.client:
+        yield made
+[%- endif %]

@@ -1,6 +1,9 @@
 """Sign-in at providers: each test is named after the control that it is about. It begins from a
 sign-in that works, and changes one thing."""
 
+[% if not module.password -%]
+import asyncio
+[% endif -%]
 import hmac
 import json
 import time
@@ -13,8 +16,8 @@ import httpx2
 import pytest
 from joserfc.jwk import ECKey
 
-from app.auth import tokens
-from app.auth.db import now
+from app.auth import [% if not module.password %]operator, [% endif %]tokens
+from app.auth.db import [% if not module.password %]Database, [% endif %]now
 from app.auth.local_path import is_local_path
 from app.auth.oidc.metadata import CONFIGURATION, Oidc
 from app.auth.oidc.presets import PRESETS, Preset
@@ -23,8 +26,8 @@ from app.auth.oidc.settings import is_safe
 from app.auth.settings import from_environment
 from app.auth.variables import SettingError
 
-from .conftest import ENVIRONMENT, ORIGIN, Browser, Site, member
-from .database import EXAMPLE
+from .conftest import ENVIRONMENT, ORIGIN, Browser, Site[% if module.password %], member[% endif %]
+from .database import EXAMPLE[% if not module.password %], REFUSED[% endif %]
 from .provider import (
     CLIENT,
     SECRET,
@@ -520,7 +523,14 @@ def test_oic_19_an_account_is_found_by_issuer_and_subject(world: World) -> None:
 
 
 def test_oic_20_nothing_is_linked_by_an_address(world: World) -> None:
+[%- if module.password %]
     member(world.site)
+[%- else %]
+    world.site.rows(
+        "INSERT INTO auth_users (id, email, verified_at, password_changed_at, created_at)"
+        " VALUES ('ada', 'ada@example.org', 1, 1, 1)"
+    )
+[%- endif %]
     for number, said in enumerate([True, False, "true", "false", 1, None, ""]):
         world.provider.is_("s-ada", "ada@example.org", email_verified=said)
         browser = world.site.browser(f"192.0.2.{number}")
@@ -532,6 +542,7 @@ def test_oic_20_nothing_is_linked_by_an_address(world: World) -> None:
     assert world.site.rows("SELECT COUNT(*) FROM auth_identities") == [(0,)]
 
 
+[% if module.password -%]
 def test_oic_21_what_a_stranger_set_up_does_not_survive(world: World) -> None:
     stranger = world.site.browser("192.0.2.66")
     stranger.register("ada@example.org")
@@ -543,36 +554,59 @@ def test_oic_21_what_a_stranger_set_up_does_not_survive(world: World) -> None:
     assert me(owner)["amr"] == ["fed"]
 
 
+[% endif -%]
 def test_oic_22_linking_is_asked_for_and_for_who_asked(world: World) -> None:
     anonymous = world.site.browser()
     answer = anonymous.post("/auth/oidc/test/link", {})
     assert refused(answer) == (401, "not_signed_in")
+[%- if module.password %]
     ada = member(world.site)
+[%- else %]
+    ada = world.federated("s-first")
+    path = world.other.consents(world.begin(ada, "other", "link"))
+    world.other.is_("s-other", "ada@example.org")
+    assert world.comes_back(ada, path).status_code == 303
+    assert ada.delete("/auth/oidc/test/link").status_code == 204
+[%- endif %]
     answer = ada.post("/auth/oidc/test/link", {}, Origin="https://evil.test")
     assert refused(answer) == (403, "foreign_request")
     world.provider.is_("s-ada", "elsewhere@example.org")
     path = world.returning(ada, "link")
     # Somebody else signs in in the same browser meanwhile.
+[%- if module.password %]
     eve = member(world.site, "eve@example.org", "192.0.2.9")
+[%- else %]
+    world.other.is_("s-eve", "eve@example.org")
+    eve = world.site.browser("192.0.2.9")
+    there = world.other.consents(world.begin(eve, "other"))
+    assert world.comes_back(eve, there).status_code == 303
+[%- endif %]
     both = world.site.browser()
     both.cookies = ada.cookies | {"__Host-auth-session": eve.session or ""}
     assert refused(world.comes_back(both, path)) == (400, "oidc_refused")
-    assert identities(eve) == []
+    assert "test" not in identities(eve)
     path = world.returning(ada, "link")
     assert world.comes_back(ada, path).status_code == 303
-    assert identities(ada) == ["test"]
+    assert "test" in identities(ada)
+[%- if module.password %]
     assert "added" in world.site.letter("ada@example.org", "about")
+[%- endif %]
     # It is never moved.
     answer = world.comes_back(eve, world.returning(eve, "link"))
     assert refused(answer) == (409, "identity_taken")
-    assert (identities(ada), identities(eve)) == (["test"], [])
+    assert "test" in identities(ada)
+    assert "test" not in identities(eve)
     answer = eve.delete("/auth/oidc/test/link")
     assert refused(answer) == (404, "identity_unknown")
     assert world.sign_in(world.site.browser()).status_code == 303
 
 
 def test_oic_22_a_sign_in_links_nothing(world: World) -> None:
+[%- if module.password %]
     ada = member(world.site)
+[%- else %]
+    ada = world.federated()
+[%- endif %]
     world.provider.is_("s-new", "new@example.org")
     assert world.sign_in(ada).status_code == 303
     assert me(ada)["email"] == "new@example.org"
@@ -775,3 +809,189 @@ def test_cfg_03_a_provider_that_is_not_safe_keeps_it_from_starting() -> None:
     for name, value in wrong.items():
         with pytest.raises(SettingError, match=name):
             from_environment(complete | {name: value})
+[%- if not module.password %]
+
+
+def test_ses_01_02_03_a_sign_in_is_a_session_of_its_own(world: World) -> None:
+    ada = world.federated()
+    first = str(ada.session)
+    assert len(first) == 43
+    held = world.site.rows("SELECT id_hash FROM auth_sessions")
+    assert held == [(tokens.digest(first),)]
+    assert world.sign_in(ada).status_code == 303
+    thief = world.site.browser()
+    thief.cookies = {"__Host-auth-session": first}
+    assert me(thief) is None
+
+
+def test_cke_01_02_03_cookies_are_bound_to_the_host(world: World) -> None:
+    browser = world.site.browser()
+    begun = browser.post("/auth/oidc/test/start", {})
+    path = world.provider.consents(begun.json()["location"])
+    for answer in (begun, world.comes_back(browser, path)):
+        line = answer.headers["set-cookie"]
+        assert line.startswith("__Host-auth-")
+        for attribute in ("Path=/", "HttpOnly", "Secure", "SameSite=Lax"):
+            assert attribute in line.split("; ")
+        assert "Domain" not in line
+
+
+def test_ses_05_a_cookie_that_comes_twice_counts_for_nothing(world: World) -> None:
+    value = f"__Host-auth-session={world.federated().session}"
+    answer = world.site.browser().get("/mine", Cookie=f"{value}; {value}")
+    assert answer.status_code == 401
+
+
+@pytest.mark.parametrize("column", ["last_seen_at", "expires_at"])
+def test_ses_06_07_sessions_end_by_themselves(world: World, column: str) -> None:
+    ada = world.federated()
+    world.site.rows(f"UPDATE auth_sessions SET {column} = {column} - 3000000")
+    assert me(ada) is None
+
+
+def test_ses_08_signing_out_ends_the_session_on_the_server(world: World) -> None:
+    ada = world.federated()
+    session = str(ada.session)
+    assert '"cookies"' in ada.post("/auth/logout").headers["clear-site-data"]
+    ada.cookies = {"__Host-auth-session": session}
+    assert me(ada) is None
+
+
+def test_ses_09_12_sessions_are_listed_and_ended_by_their_owner(world: World) -> None:
+    ada, phone = world.federated(), world.federated()
+    eve = world.federated("s-eve", "eve@example.org")
+    listed = ada.get("/auth/sessions").json()["sessions"]
+    other = next(entry["id"] for entry in listed if not entry["current"])
+    assert eve.delete(f"/auth/sessions/{other}").status_code == 404
+    assert ada.delete(f"/auth/sessions/{other}").status_code == 204
+    assert (me(phone), me(ada)["amr"]) == (None, ["fed"])
+    phone = world.federated()
+    assert ada.post("/auth/sessions/revoke-others").json()["revoked"] == 1
+    assert me(phone) is None
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/fresh"),
+        ("GET", "/auth/export"),
+        ("DELETE", "/auth/account"),
+        ("POST", "/auth/oidc/other/link"),
+        ("DELETE", "/auth/oidc/test/link"),
+        ("POST", "/auth/sessions/revoke-others"),
+        ("DELETE", "/auth/sessions/x"),
+    ],
+)
+def test_ses_13_what_matters_takes_a_fresh_sign_in(
+    world: World, method: str, path: str
+) -> None:
+    ada = world.federated()
+    world.site.rows("UPDATE auth_sessions SET authenticated_at = 1")
+    answer = ada.send(method, path)
+    assert refused(answer) == (403, "reauth_required")
+
+
+def test_an_account_is_exported_and_deleted(world: World) -> None:
+    ada = world.federated()
+    export = ada.get("/auth/export").json()
+    assert export["account"]["email"] == "ada@example.org"
+    assert [one["provider"] for one in export["identities"]] == ["test"]
+    assert ada.delete("/auth/account").status_code == 204
+    assert me(ada) is None
+    for table in ("auth_users", "auth_sessions", "auth_identities"):
+        assert world.site.rows(f"SELECT * FROM {table}") == []
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.test", "Sec_Fetch_Site": None},
+        {"Origin": "null"},
+        {"Sec_Fetch_Site": "cross-site"},
+        {"Sec_Fetch_Site": "same-site"},
+        {"Referer": "https://app.test.evil.test/"},
+        {"Origin": None, "Sec_Fetch_Site": None},
+    ],
+)
+@pytest.mark.parametrize("path", ["/mine", "/auth/logout", "/auth/oidc/test/start"])
+def test_csr_02_03_requests_from_elsewhere_are_refused(
+    world: World, path: str, headers: dict[str, str | None]
+) -> None:
+    ada = world.federated()
+    assert refused(ada.post(path, **headers)) == (403, "foreign_request")
+
+
+def test_csr_05_inp_04_bodies_are_json_objects(world: World) -> None:
+    for body, kind, code in (
+        (b"next=/", "application/x-www-form-urlencoded", "json_required"),
+        (b"{", "application/json", "malformed_request"),
+        (b'{"next": "/", "next": "/a"}', "application/json", "malformed_request"),
+        (b'{"next": 1}', "application/json", "invalid_fields"),
+        (b'{"next": "' + b"a" * 70_000 + b'"}', "application/json", "body_too_large"),
+    ):
+        answer = world.site.client.post(
+            "/auth/oidc/test/start", content=body, headers={"Content-Type": kind}
+        )
+        assert answer.json()["code"] == code
+
+
+def test_hdr_01_every_answer_has_the_headers(world: World) -> None:
+    for path in ("/auth/me", "/auth/providers", "/auth/nothing"):
+        headers = world.site.client.get(path).headers
+        assert headers["cache-control"] == "no-store"
+        assert headers["x-content-type-options"] == "nosniff"
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+
+
+def test_thr_02_a_source_begins_so_many_sign_ins(world: World) -> None:
+    world.site.change(login_source=2)
+    for ip, status in (("a", 200), ("a", 200), ("a", 429), ("b", 200)):
+        browser = world.site.browser({"a": "192.0.2.1", "b": "192.0.2.2"}[ip])
+        answer = browser.post("/auth/oidc/test/start", {})
+        assert answer.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AUTH_SECRET", None),
+        ("AUTH_SECRET", "a" * 64),
+        ("AUTH_BASE_URL", "http://app.test"),
+        ("DATABASE_URL", None),
+        *[("DATABASE_URL", refused) for refused in REFUSED],
+        ("AUTH_TRUSTED_PROXIES", "0.0.0.0/0"),
+        ("AUTH_ENV", "dev"),
+        ("AUTH_SESSION_IDLE_SECONDS", "0"),
+    ],
+)
+def test_cfg_01_02_03_settings_that_are_weak_end_the_start(
+    name: str, value: str | None
+) -> None:
+    environment = ENVIRONMENT | {"DATABASE_URL": EXAMPLE}
+    environment.pop(name, None)
+    if value is not None:
+        environment[name] = value
+    with pytest.raises(SettingError, match=name):
+        from_environment(environment)
+
+
+def test_ses_15_the_operator_ends_sessions_and_disables(world: World) -> None:
+    ada = world.federated()
+
+    def act(command: str) -> None:
+        async def run() -> None:
+            database = Database(world.site.settings.database_url)
+            await operator.act(database, command, "ada@example.org")
+            await database.close()
+
+        asyncio.run(run())
+
+    act("revoke")
+    assert me(ada) is None
+    assert world.sign_in(ada).status_code == 303
+    act("disable")
+    assert me(ada) is None
+    assert refused(world.sign_in(ada)) == (400, "oidc_refused")
+    act("enable")
+    assert world.sign_in(ada).status_code == 303
+[%- endif %]
