@@ -28,6 +28,26 @@ fn a_python_project_is_wired_verified_and_taken_back() {
     assert_eq!(tree(&project.dir), before);
 }
 
+/// The code, without the lock and what else tells how it came to be.
+fn code(project: &Project) -> Vec<(String, Vec<u8>)> {
+    tree(&project.dir).into_iter().filter(|(path, _)| !path.starts_with(".authwright/")).collect()
+}
+
+#[test]
+fn providers_are_added_later_to_a_python_project_and_taken_back() {
+    let project = fastapi("plain");
+    run(&project.dir, &["add", "--yes", "--no-check"]).exits(0);
+    let readme = read(&project.dir, "app/auth/README.md");
+    std::fs::write(project.dir.join("app/auth/README.md"), readme + "Mine.\n").unwrap();
+    let before = code(&project);
+    run(&project.dir, &["add", "--with", "oidc", "--providers", "google", "--yes", "--no-check"]).exits(0);
+    assert!(read(&project.dir, "app/auth/README.md").ends_with("Mine.\n"));
+    assert!(read(&project.dir, "pyproject.toml").contains("\"joserfc>=1.8,<2\""));
+    assert!(read(&project.dir, "app/auth/wiring.py").contains("for part in (start, callback, identities):"));
+    run(&project.dir, &["undo", "--yes"]).exits(0);
+    assert!(code(&project) == before, "undo gave something else back");
+}
+
 #[test]
 fn a_factory_with_a_list_of_requirements_keeps_its_line_endings() {
     let project = fastapi("factory");

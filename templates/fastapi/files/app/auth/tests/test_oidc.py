@@ -994,4 +994,77 @@ def test_ses_15_the_operator_ends_sessions_and_disables(world: World) -> None:
     assert refused(world.sign_in(ada)) == (400, "oidc_refused")
     act("enable")
     assert world.sign_in(ada).status_code == 303
+[%- if module.tokens %]
+
+
+def issued(browser: Browser, **more: str) -> dict[str, Any]:
+    answer = browser.post("/auth/token", {"grant": "session"} | more)
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+def call(world: World, token: str, path: str = "/api") -> int:
+    """What a program gets that has no cookies."""
+    method = "POST" if path == "/api" else "GET"
+    authorization = f"Bearer {token}"
+    program = world.site.browser("192.0.2.7")
+    status: int = program.send(method, path, Authorization=authorization).status_code
+    return status
+
+
+def test_jwt_01_10_15_a_token_is_ours_and_for_what_it_says(world: World) -> None:
+    ada = world.federated()
+    found = issued(ada, scope="write")
+    assert call(world, found["access_token"], "/auth/token/me") == 200
+    assert call(world, found["access_token"]) == 403
+    token = issued(ada)["access_token"]
+    assert call(world, token) == 200
+    head, payload, signature = token.split(".")
+    for forged in (f"{head}.{payload}.", f"{head}.{payload}.{signature[:-2]}AA", ""):
+        assert call(world, forged) == 401
+    assert call(world, token, "/mine") == 401
+    ada.post("/auth/logout")
+    assert call(world, token) == 401
+
+
+def test_jwt_11_a_token_is_as_fresh_as_the_sign_in_there(world: World) -> None:
+    assert call(world, issued(world.federated())["access_token"], "/api/fresh") == 200
+    world.provider.is_("s-ada", "ada@example.org", auth_time=now() - 7_200)
+    browser = world.site.browser()
+    assert world.sign_in(browser).status_code == 303
+    assert call(world, issued(browser)["access_token"], "/api/fresh") == 403
+
+
+def test_rft_01_02_a_refresh_token_counts_once(world: World) -> None:
+    ada, program = world.federated(), world.site.browser("192.0.2.7")
+    first = issued(ada)
+    path = "/auth/token/refresh"
+    answer = program.post(path, {"refresh_token": first["refresh_token"]})
+    following = answer.json()
+    assert call(world, following["access_token"]) == 200
+    answer = program.post(path, {"refresh_token": first["refresh_token"]})
+    assert refused(answer) == (400, "invalid_grant")
+    assert call(world, following["access_token"]) == 401
+    answer = program.post(path, {"refresh_token": following["refresh_token"]})
+    assert refused(answer) == (400, "invalid_grant")
+
+
+def test_rft_06_a_program_is_listed_and_signed_out(world: World) -> None:
+    ada, eve = world.federated(), world.federated("s-eve", "eve@example.org")
+    token = issued(ada, device="a phone")["access_token"]
+    (device,) = ada.get("/auth/devices").json()["devices"]
+    assert device["device"] == "a phone"
+    answer = eve.delete(f"/auth/devices/{device['id']}")
+    assert refused(answer) == (404, "device_unknown")
+    assert ada.delete(f"/auth/devices/{device['id']}").status_code == 204
+    assert call(world, token) == 401
+
+
+def test_thr_01_nobody_gets_tokens_for_a_password(world: World) -> None:
+    form = {"grant": "password", "email": "ada@example.org", "password": "x"}
+    answer = world.site.browser().post("/auth/token", form)
+    assert refused(answer) == (422, "invalid_fields")
+    answer = world.site.browser().post("/auth/token", {"grant": "session"})
+    assert refused(answer) == (401, "not_signed_in")
+[%- endif %]
 [%- endif %]
