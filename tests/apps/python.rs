@@ -122,15 +122,24 @@ fn attacks_on_a_django_project_fail() {
 /// `MUTANTS=SES,CSR-02.m1` some, and without it a share is tried that changes with every commit.
 #[test]
 fn mutants_in_python_are_noticed() {
+    noticed("fastapi", &EVERYTHING);
+}
+
+#[test]
+fn mutants_in_a_django_project_are_noticed() {
+    noticed("django", &["new", "app", "--stack", "django"]);
+}
+
+fn noticed(stack: &str, new: &[&str]) {
     let _turn = turn();
-    let mutants = mutants::of("fastapi");
+    let mutants = mutants::of(stack);
     let chosen = match std::env::var("MUTANTS").ok().as_deref() {
         None => share(&mutants),
         Some("all") => mutants.all.iter().collect(),
         Some(names) => named(&mutants, names),
     };
     let project = common::empty("mutants");
-    run(&project.dir, &[&EVERYTHING[..], &["--yes", "--no-check"]].concat()).exits(0);
+    run(&project.dir, &[new, &["--yes", "--no-check"]].concat()).exits(0);
     let found = trial::edited(&project.dir.join("app"), &chosen);
     let unnoticed = found.iter().filter(|(_, seen)| !matches!(seen, trial::Seen::Noticed(_)));
     let unnoticed: Vec<String> = unnoticed.map(|(id, seen)| format!("{id}: {seen}")).collect();

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::common::{
     mutants::{Mutants, of},
-    options::{AXUM, BASES, FASTAPI, Stack},
+    options::{AXUM, BASES, DJANGO, FASTAPI, Stack},
     read,
 };
 
@@ -114,7 +114,7 @@ fn mutants_are_those_of_the_catalogue() {
 
 #[test]
 fn mutants_stand_once_under_every_answer() {
-    for stack in [&AXUM, &FASTAPI] {
+    for stack in [&AXUM, &FASTAPI, &DJANGO] {
         stand_once(stack);
     }
 }
@@ -122,11 +122,14 @@ fn mutants_stand_once_under_every_answer() {
 /// A pack may have a part of them, of those that there are.
 #[test]
 fn mutants_of_other_packs_are_of_the_catalogue() {
-    let (mutants, named) = (of(FASTAPI.id), names(&catalogue(), |_| true));
-    let ids = ids(&mutants);
-    assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len(), "an id stands twice");
-    let unknown: Vec<_> = ids.iter().filter(|id| !named.iter().any(|name| name.covers(id))).collect();
-    assert!(unknown.is_empty(), "{unknown:?}");
+    let named = names(&catalogue(), |_| true);
+    for stack in [&FASTAPI, &DJANGO] {
+        let mutants = of(stack.id);
+        let ids = ids(&mutants);
+        assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len(), "an id stands twice");
+        let unknown: Vec<_> = ids.iter().filter(|id| !named.iter().any(|name| name.covers(id))).collect();
+        assert!(unknown.is_empty(), "{}: {unknown:?}", stack.id);
+    }
 }
 
 #[track_caller]

@@ -1,5 +1,7 @@
 """Throttles, and whom a request counts for."""
 
+from django.utils import timezone
+
 from accounts.conf import trusted_proxies
 from accounts.models import Throttle
 from accounts.throttle import source_of
@@ -19,6 +21,20 @@ class Limits(SiteTestCase):
         answer = self.browser("192.0.2.99").login("ada@example.org")
         self.assertRefused(answer, 429, "too_many_requests")
         self.assertIn(int(answer["Retry-After"]), range(1, 31))
+
+    def test_each_further_guess_closes_it_for_longer(self) -> None:
+        """THR-01"""
+        self.change(login_failures=1, login_backoff=100)
+        waits = []
+        for number in range(3):
+            Throttle.objects.update(blocked_until=None)
+            stranger = self.browser(f"192.0.2.{number + 10}")
+            stranger.login("ada@example.org", OTHER_PASSWORD)
+            closed = Throttle.objects.get(blocked_until__isnull=False).blocked_until
+            assert closed is not None
+            waits.append((closed - timezone.now()).total_seconds())
+        for wait, expected in zip(waits, (100, 200, 400), strict=True):
+            self.assertLess(abs(wait - expected), 30)
 
     def test_another_spelling_is_the_same_account(self) -> None:
         """THR-05"""
