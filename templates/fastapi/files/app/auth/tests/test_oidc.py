@@ -19,6 +19,9 @@ from joserfc.jwk import ECKey
 from app.auth import [% if not module.password %]operator, [% endif %]tokens
 from app.auth.db import [% if not module.password %]Database, [% endif %]now
 from app.auth.local_path import is_local_path
+[% if 'github' in providers -%]
+from app.auth.oidc.endpoints import Endpoints
+[% endif -%]
 from app.auth.oidc.metadata import CONFIGURATION, Oidc
 from app.auth.oidc.presets import PRESETS, Preset
 from app.auth.oidc.settings import Provider as Client
@@ -744,6 +747,70 @@ def test_oic_28_what_a_provider_says_is_not_believed(world: World) -> None:
         assert refused(answer) == (403, "email_unverified"), email
 
 
+[% if 'github' in providers -%]
+def test_oic_14_an_api_says_who_somebody_is_by_number(world: World) -> None:
+    preset = Preset(
+        id="test",
+        name="Test",
+        secret_in_body=True,
+        reauth=False,
+        endpoints=Endpoints(
+            authorize="https://id.test/authorize",
+            token="https://id.test/token",
+            user="https://id.test/user",
+            emails="https://id.test/emails",
+        ),
+    )
+    addresses = [
+        {"email": "first@example.org", "primary": False, "verified": True},
+        {"email": "ada@example.org", "primary": True, "verified": True},
+    ]
+    world.restart(preset)
+    for number, (said, status) in enumerate(
+        (({"id": "7"}, 502), ({"login": "ada"}, 502), ({"id": 7, "login": "ada"}, 303))
+    ):
+        browser = world.site.browser(f"192.0.2.{number}")
+        location = world.begin(browser)
+        assert "nonce" not in parameters(location)
+        # The stub notes one for its ID token, which nobody reads here.
+        path = world.provider.consents(f"{location}&nonce=none")
+        world.provider.instead = {
+            "/user": Instead(body=json.dumps(said).encode()),
+            "/emails": Instead(body=json.dumps(addresses).encode()),
+        }
+        assert world.comes_back(browser, path).status_code == status, said
+    assert me(browser)["email"] == "ada@example.org"
+    assert world.site.rows("SELECT subject FROM auth_identities") == [("7",)]
+    (_, form) = next(call for call in world.provider.log if call[0] == "/token")
+    assert "client_secret=" in form
+
+
+[% endif -%]
+[% if 'apple' in providers -%]
+def test_oic_25_a_posted_answer_does_nothing_by_itself(world: World) -> None:
+    browser = world.site.browser()
+    path, _, query = world.returning(browser).partition("?")
+    foreign = {
+        "Origin": "https://appleid.apple.com",
+        "Content-Type": "application/x-www-form-urlencoded",
+    }
+    post = world.site.client.post
+    assert post(path, content=query, headers=foreign).status_code == 405
+    world.restart(Preset(id="test", name="Test", form_post=True))
+    location = world.begin(browser)
+    assert parameters(location)["response_mode"] == "form_post"
+    path, _, query = world.provider.consents(location).partition("?")
+    answer = post(path, content=f"{query}&user=evil", headers=foreign)
+    there = answer.headers["location"]
+    assert answer.status_code == 303
+    assert there.startswith(f"{path}?")
+    assert "evil" not in there
+    assert world.provider.count("/token") == 0
+    assert world.comes_back(browser, there).status_code == 303
+    assert me(browser)["amr"] == ["fed"]
+
+
+[% endif -%]
 def test_ses_11_a_disabled_account_is_not_opened(world: World) -> None:
     world.federated()
     world.site.rows(f"UPDATE auth_users SET disabled_at = {now()}")
