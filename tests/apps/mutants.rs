@@ -7,16 +7,16 @@ mod table;
 pub mod trial;
 mod weave;
 
-use std::{collections::BTreeMap, env, path::PathBuf, process::Command};
+use std::{collections::BTreeMap, env, ffi::OsStr, path::PathBuf, process::Command};
 
 use crate::{
     builds,
     common::{
-        Project, empty,
+        Project, empty, finished,
         mutants::{Answers, Mutant, Mutants, of},
         options::AXUM,
     },
-    run, turn,
+    run, tool, turn,
 };
 use trial::Seen;
 
@@ -60,7 +60,7 @@ fn is_named(mutant: &Mutant, name: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '@', '-']))
 }
 
-pub fn named<'a>(mutants: &'a Mutants, names: &str) -> Vec<&'a Mutant> {
+fn named<'a>(mutants: &'a Mutants, names: &str) -> Vec<&'a Mutant> {
     let mut chosen = vec![];
     for name in names.split(',') {
         let before = chosen.len();
@@ -71,23 +71,48 @@ pub fn named<'a>(mutants: &'a Mutants, names: &str) -> Vec<&'a Mutant> {
 }
 
 /// The commit's share. What has no commit, such as an archive, has the first one.
-pub fn share(mutants: &Mutants) -> Vec<&Mutant> {
+fn share(mutants: &Mutants) -> Vec<&Mutant> {
     let tree = Command::new("git").args(["rev-parse", "HEAD^{tree}"]).output().unwrap().stdout;
     let digits = String::from_utf8(tree).unwrap();
     let turn = digits.get(..4).map_or(0, |digits| usize::from_str_radix(digits, 16).unwrap());
     mutants.all.iter().skip(turn % SHARES).step_by(SHARES).collect()
 }
 
+/// Those that `MUTANTS` asks for.
+fn chosen<'a>(mutants: &'a Mutants, wanted: Option<&str>) -> Vec<&'a Mutant> {
+    match wanted {
+        None => share(mutants),
+        Some("all") => mutants.all.iter().collect(),
+        Some(names) => named(mutants, names),
+    }
+}
+
+fn wanted() -> Option<String> {
+    env::var("MUTANTS").ok()
+}
+
+fn all_noticed(chosen: &[&Mutant], found: &BTreeMap<&str, Seen>) {
+    let unnoticed = chosen.iter().filter(|mutant| !matches!(found[mutant.id.as_str()], Seen::Noticed(_)));
+    let unnoticed: Vec<String> =
+        unnoticed.map(|mutant| format!("{}: {}", mutant.id, found[mutant.id.as_str()])).collect();
+    assert!(unnoticed.is_empty(), "{} of {}\n{}", unnoticed.len(), chosen.len(), unnoticed.join("\n"));
+}
+
+/// Mutants of a stack that are tried one after the other in the app that `new` makes; `path` is where its programs are.
+pub fn of_one_app(stack: &str, new: &[&str], path: &OsStr) {
+    let mutants = of(stack);
+    let chosen = chosen(&mutants, wanted().as_deref());
+    let project = empty("mutants");
+    finished(&tool(&project.dir, new).env("PATH", path).output().unwrap()).exits(0);
+    all_noticed(&chosen, &trial::edited(&project.dir.join("app"), path, &chosen));
+}
+
 #[test]
 fn mutants_are_noticed() {
     let _turn = turn();
     let mutants = of(STACK);
-    let wanted = env::var("MUTANTS").ok();
-    let chosen = match wanted.as_deref() {
-        None => share(&mutants),
-        Some("all") => mutants.all.iter().collect(),
-        Some(names) => named(&mutants, names),
-    };
+    let wanted = wanted();
+    let chosen = chosen(&mutants, wanted.as_deref());
     let mut found = BTreeMap::new();
     for (answers, group) in groups(&chosen) {
         found.extend(trial::tried(mutants.weave.as_ref().unwrap(), &answers, &group));
@@ -95,10 +120,7 @@ fn mutants_are_noticed() {
     if wanted.is_some() {
         table::write(&mutants, &found);
     }
-    let unnoticed = chosen.iter().filter(|mutant| !matches!(found[mutant.id.as_str()], Seen::Noticed(_)));
-    let unnoticed: Vec<String> =
-        unnoticed.map(|mutant| format!("{}: {}", mutant.id, found[mutant.id.as_str()])).collect();
-    assert!(unnoticed.is_empty(), "{} of {}\n{}", unnoticed.len(), chosen.len(), unnoticed.join("\n"));
+    all_noticed(&chosen, &found);
 }
 
 /// Those that can be woven. The others take a build each, and fail in it when they are tried.

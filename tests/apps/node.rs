@@ -8,7 +8,9 @@ use std::{
 use crate::{
     all_passed,
     common::{self, Project, finished, must, of_stack, tree},
-    holds, severity, tool, turn,
+    holds,
+    mutants::of_one_app,
+    severity, tool, turn,
 };
 
 /// What `tools/install` puts beside the tests: a Node that current frameworks run on, and linters.
@@ -109,4 +111,11 @@ fn a_next_app_is_checked_attacked_and_pleases_the_linters() {
 fn a_next_project_is_added_to_checked_and_given_back() {
     let _turn = turn();
     is_checked_and_given_back("nextjs", "root");
+}
+
+/// `MUTANTS` as for axum.
+#[test]
+fn mutants_on_node_are_noticed() {
+    let _turn = turn();
+    of_one_app("express", &["new", "app", "--stack", "express", "--yes", "--no-check"], path().as_ref());
 }

@@ -2,6 +2,8 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    env,
+    ffi::OsStr,
     fmt, fs,
     path::Path,
     process::{Command, Output},
@@ -43,20 +45,21 @@ pub fn tried<'a>(rules: &Weave, answers: &Answers, group: &[&'a Mutant]) -> BTre
     let (together, alone) = parted(group);
     let (_project, woven) = rendered(answers);
     weave::weave(rules, &together, &woven);
-    let hindrances = hindrances(&woven, group);
+    let path = &env::var_os("PATH").unwrap_or_default();
+    let hindrances = hindrances(&woven, path, group);
     let switched = |mutant: &'a Mutant| seen(&hindrances, mutant, &|| switched_on(rules, &woven, mutant));
     let (quiet, any): (Vec<_>, Vec<_>) = together.into_iter().partition(|mutant| needs_quiet(mutant.control()));
     let mut found = at_a_time(any, &switched);
     found.extend(quiet.into_iter().map(switched));
     let (_project, plain) = rendered(answers);
-    found.extend(alone.into_iter().map(|mutant| seen(&hindrances, mutant, &|| built(&plain, mutant))));
+    found.extend(alone.into_iter().map(|mutant| seen(&hindrances, mutant, &|| built(&plain, path, mutant))));
     found
 }
 
-/// Mutants of an app that nothing builds, one after the other.
-pub fn edited<'a>(dir: &Path, group: &[&'a Mutant]) -> BTreeMap<&'a str, Seen> {
-    let hindrances = hindrances(dir, group);
-    group.iter().map(|mutant| seen(&hindrances, mutant, &|| built(dir, mutant))).collect()
+/// Mutants of one app, one after the other, with the programs of `path`.
+pub fn edited<'a>(dir: &Path, path: &OsStr, group: &[&'a Mutant]) -> BTreeMap<&'a str, Seen> {
+    let hindrances = hindrances(dir, path, group);
+    group.iter().map(|mutant| seen(&hindrances, mutant, &|| built(dir, path, mutant))).collect()
 }
 
 /// What comes of an attack, unless its control does not pass the app without mutants.
@@ -94,10 +97,10 @@ fn at_a_time<'a>(
 }
 
 /// Why a control's word would mean nothing: it does not pass the app without mutants.
-fn hindrances<'a>(dir: &Path, group: &[&'a Mutant]) -> BTreeMap<&'a str, String> {
+fn hindrances<'a>(dir: &Path, path: &OsStr, group: &[&'a Mutant]) -> BTreeMap<&'a str, String> {
     let controls: BTreeSet<&str> = group.iter().map(|mutant| mutant.control()).collect();
     let controls: Vec<&str> = controls.into_iter().collect();
-    let output = probe(&mut Command::new("timeout"), dir, &controls.join(","));
+    let output = probe(Command::new("timeout").env("PATH", path), dir, &controls.join(","));
     let hindrance = |control: &&'a str| Some((*control, hindrance(&output, control)?));
     controls.iter().filter_map(hindrance).collect()
 }
@@ -117,8 +120,8 @@ fn switched_on(rules: &Weave, dir: &Path, mutant: &Mutant) -> Seen {
     judged(&probe(&mut command, dir, mutant.control()), mutant.control())
 }
 
-fn built(dir: &Path, mutant: &Mutant) -> Seen {
-    let probe = || probe(&mut Command::new("timeout"), dir, mutant.control());
+fn built(dir: &Path, path: &OsStr, mutant: &Mutant) -> Seen {
+    let probe = || probe(Command::new("timeout").env("PATH", path), dir, mutant.control());
     judged(&with(mutant, dir, probe), mutant.control())
 }
 
