@@ -35,8 +35,9 @@ pub const PROXY: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// What the attacks go against.
 pub enum Target {
-    /// A folder with the application, started from the contract.
-    Folder(PathBuf),
+    /// A folder with the application, started from the contract; the server that its databases are made on, if it is
+    /// PostgreSQL and not one of this run alone.
+    Folder { folder: PathBuf, server: Option<String> },
     /// An application that runs, at an address that was checked.
     Running { address: SocketAddr, origin: String, smtp: Option<SocketAddr>, database: Option<String> },
 }
@@ -266,14 +267,14 @@ impl Lab {
 
     /// Whether the probe starts the application, so that it owns its environment.
     pub fn starts(&self) -> bool {
-        matches!(self.target, Target::Folder(_))
+        matches!(self.target, Target::Folder { .. })
     }
 
     /// # Errors
     /// When the target is a URL.
     pub fn folder(&self) -> Result<&Path> {
         match &self.target {
-            Target::Folder(folder) => Ok(folder),
+            Target::Folder { folder, .. } => Ok(folder),
             Target::Running { .. } => {
                 bail!("the application runs elsewhere: its files and its start cannot be looked at")
             }
@@ -343,7 +344,7 @@ impl Lab {
             return Ok(app.clone());
         }
         let app = Arc::new(match &self.target {
-            Target::Folder(_) => self.boot(&Setup::default())?,
+            Target::Folder { .. } => self.boot(&Setup::default())?,
             Target::Running { address, origin, smtp, database } => {
                 self.running(*address, origin, *smtp, database.as_ref())?
             }
@@ -479,7 +480,12 @@ impl Lab {
     }
 
     fn server(&self) -> Result<&Server> {
-        let server = self.server.get_or_init(|| Server::start().map_err(|error| format!("{error:#}")));
+        let given = match &self.target {
+            Target::Folder { server, .. } => server.as_deref(),
+            Target::Running { .. } => None,
+        };
+        let open = || given.map_or_else(Server::start, Server::at).map_err(|error| format!("{error:#}"));
+        let server = self.server.get_or_init(open);
         server.as_ref().map_err(|error| anyhow!("{error}"))
     }
 

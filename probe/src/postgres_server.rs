@@ -1,4 +1,5 @@
-//! A PostgreSQL server of this run alone, on loopback, in a folder that goes with it.
+//! The PostgreSQL server that databases are made on: one of this run alone, on loopback, in a folder that goes with it, or one
+//! that is there.
 
 use std::{
     collections::BTreeMap,
@@ -10,8 +11,12 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
+use url::Url;
 
-use crate::app::{Folder, free_port};
+use crate::{
+    app::{Folder, free_port},
+    random,
+};
 
 const START: Duration = Duration::from_mins(1);
 const NOBODY: u32 = 65_534;
@@ -22,10 +27,13 @@ const SCRIPT: &str = r#"umask 077; cd "$1" || exit 1
 read -r end; kill -QUIT $!; wait $!"#;
 
 pub struct Server {
-    child: Child,
-    port: u16,
+    /// With a database that is always there.
+    url: Url,
+    /// What the names of this run's databases begin with.
+    prefix: String,
     databases: AtomicUsize,
-    _folder: Folder,
+    /// None if the server is another's.
+    own: Option<(Child, Folder)>,
 }
 
 impl Server {
@@ -45,9 +53,11 @@ impl Server {
             command.uid(NOBODY).gid(NOBODY);
         }
         let child = command.spawn().context("cannot start PostgreSQL")?;
-        let server = Self { child, port, databases: AtomicUsize::new(0), _folder: folder };
+        let url = Url::parse(&format!("postgres://auth@127.0.0.1:{port}/postgres"))?;
+        let server =
+            Self { url, prefix: "probe".to_owned(), databases: AtomicUsize::new(0), own: Some((child, folder)) };
         let deadline = Instant::now() + START;
-        while postgres::Client::connect(&server.url("postgres"), postgres::NoTls).is_err() {
+        while server.client().is_err() {
             if Instant::now() >= deadline {
                 bail!("PostgreSQL did not start within {} s", START.as_secs());
             }
@@ -56,8 +66,27 @@ impl Server {
         Ok(server)
     }
 
-    fn url(&self, database: &str) -> String {
-        format!("postgres://auth@127.0.0.1:{}/{database}", self.port)
+    /// A server that is there, by the URL of a database on it whose user may make others.
+    ///
+    /// # Errors
+    /// When it is no such URL, or nobody answers there.
+    pub fn at(url: &str) -> Result<Self> {
+        let url = Url::parse(url).ok().filter(|url| ["postgres", "postgresql"].contains(&url.scheme()));
+        let url =
+            url.context("`--database` is no URL of a PostgreSQL server: postgres://USER:PASSWORD@HOST/DATABASE")?;
+        let server =
+            Self { url, prefix: format!("probe_{}", random::letters(8)), databases: AtomicUsize::new(0), own: None };
+        server.client()?;
+        Ok(server)
+    }
+
+    fn client(&self) -> Result<postgres::Client> {
+        let why = "cannot sign in to the PostgreSQL server to make databases";
+        postgres::Client::connect(self.url.as_str(), postgres::NoTls).context(why)
+    }
+
+    fn name(&self, number: usize) -> String {
+        format!("{}_{number}", self.prefix)
     }
 
     /// The URL of a fresh database.
@@ -65,17 +94,24 @@ impl Server {
     /// # Errors
     /// When the server refuses it.
     pub fn database(&self) -> Result<String> {
-        let name = format!("probe_{}", self.databases.fetch_add(1, Ordering::Relaxed));
-        let mut client = postgres::Client::connect(&self.url("postgres"), postgres::NoTls)?;
-        client.batch_execute(&format!("CREATE DATABASE {name}"))?;
-        Ok(self.url(&name))
+        let name = self.name(self.databases.fetch_add(1, Ordering::Relaxed));
+        self.client()?.batch_execute(&format!("CREATE DATABASE {name}"))?;
+        let mut url = self.url.clone();
+        url.set_path(&name);
+        Ok(url.into())
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        drop(self.child.stdin.take());
-        _ = self.child.wait();
+        if let Some((child, _folder)) = &mut self.own {
+            drop(child.stdin.take());
+            _ = child.wait();
+        } else if let Ok(mut client) = self.client() {
+            for number in 0..*self.databases.get_mut() {
+                _ = client.batch_execute(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name(number)));
+            }
+        }
     }
 }
 

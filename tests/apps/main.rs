@@ -21,10 +21,12 @@ mod matrix;
 mod mutants;
 mod node;
 mod pages;
+mod postgres;
 mod probe;
 mod python;
 mod readme;
 mod served;
+mod side_by_side;
 mod steps;
 
 use std::{

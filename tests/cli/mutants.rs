@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::common::{
     mutants::{Mutants, of},
-    options::{AXUM, BASES, DJANGO, FASTAPI, Stack},
+    options::{AXUM, BASES, DJANGO, EXPRESS, FASTAPI, Stack},
     read,
 };
 
@@ -114,7 +114,7 @@ fn mutants_are_those_of_the_catalogue() {
 
 #[test]
 fn mutants_stand_once_under_every_answer() {
-    for stack in [&AXUM, &FASTAPI, &DJANGO] {
+    for stack in [&AXUM, &FASTAPI, &EXPRESS, &DJANGO] {
         stand_once(stack);
     }
 }
@@ -123,7 +123,7 @@ fn mutants_stand_once_under_every_answer() {
 #[test]
 fn mutants_of_other_packs_are_of_the_catalogue() {
     let named = names(&catalogue(), |_| true);
-    for stack in [&FASTAPI, &DJANGO] {
+    for stack in [&FASTAPI, &EXPRESS, &DJANGO] {
         let mutants = of(stack.id);
         let ids = ids(&mutants);
         assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len(), "an id stands twice");

@@ -70,7 +70,8 @@ pub struct Args {
     /// Take mail here from an app that runs; the app must send it there
     #[arg(long, value_name = "HOST:PORT", value_parser = here)]
     pub smtp: Option<SocketAddr>,
-    /// The database of an app that runs; attacks change its rows, so one that was made for tests
+    /// The database of an app that runs, one made for tests: attacks change its rows; for a folder, the database server to make
+    /// databases on
     #[arg(long, value_name = "URL")]
     pub database: Option<String>,
 }
@@ -251,11 +252,7 @@ fn foreign(context: &Context, contract: Contract, file: &Path, target: lab::Targ
 }
 
 fn local(context: &Context, args: &Args) -> Result<Goal> {
-    let of_urls = [
-        ("--allow-host", args.allow_host.is_some()),
-        ("--smtp", args.smtp.is_some()),
-        ("--database", args.database.is_some()),
-    ];
+    let of_urls = [("--allow-host", args.allow_host.is_some()), ("--smtp", args.smtp.is_some())];
     if let Some((flag, _)) = of_urls.into_iter().find(|(_, given)| *given) {
         let what = format!("`{flag}` is for an app that runs, and `{}` is a folder", args.target);
         return Err(Problem::usage(what, "leave it out, or give the app's http:// address instead of a folder").into());
@@ -274,7 +271,7 @@ fn local(context: &Context, args: &Args) -> Result<Goal> {
         let what = format!("`{}` is no folder", folder.display());
         return Err(Problem::problem(what, "name the app's folder, or the URL of an app that runs").into());
     }
-    foreign(context, contract, file, lab::Target::Folder(folder))
+    foreign(context, contract, file, lab::Target::Folder { folder, server: args.database.clone() })
 }
 
 /// An app with a lock: the lock names the modules, its pack the deviations.
@@ -299,7 +296,12 @@ fn generated(context: &Context, args: &Args, place: &Where) -> Result<Goal> {
     let contract = read(&folder.join(contract.as_str()))?;
     let modules: Vec<String> = lock.modules().into_iter().map(str::to_owned).collect();
     catalogue::known_modules(&modules)?;
-    let lab = Lab::new(contract, modules, lab::Target::Folder(folder), context.interrupt.shared());
+    let lab = Lab::new(
+        contract,
+        modules,
+        lab::Target::Folder { folder, server: args.database.clone() },
+        context.interrupt.shared(),
+    );
     let record = (!args.no_record).then_some(Record { target, lock, other_contract });
     Ok(Goal { lab, deviations, record })
 }
