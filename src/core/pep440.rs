@@ -1,111 +1,52 @@
-//! Versions and version specifiers of Python packages, as PEP 440 has them, compared as versions of three parts.
+//! Versions and version specifiers of Python packages, as PEP 440 has them, told as versions of three parts.
 
+use pep440_rs::{Operator, VersionSpecifiers};
 use semver::{BuildMetadata, Prerelease, Version};
 
 /// A version; `None` for what is none, and for epochs, which nothing else is compared with.
 #[must_use]
 pub fn version(text: &str) -> Option<Version> {
-    let text = text.trim().to_ascii_lowercase();
-    let text = text.trim_start_matches('v').split('+').next()?;
-    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let (release, suffix) = text.split_at(end);
-    let parts: Vec<u64> = release.trim_end_matches('.').split('.').map(str::parse).collect::<Result<_, _>>().ok()?;
-    let part = |at: usize| parts.get(at).copied().unwrap_or(0);
-    let mut version = Version::new(part(0), part(1), part(2));
+    told(&text.trim().parse().ok()?)
+}
+
+fn told(version: &pep440_rs::Version) -> Option<Version> {
+    let release = version.release();
+    let part = |at: usize| release.get(at).copied().unwrap_or(0);
+    let mut told = Version::new(part(0), part(1), part(2));
     // Only what comes after a version is ordered by build metadata, as further parts and post-releases are.
-    let mut after: Vec<String> = parts.iter().skip(3).map(u64::to_string).collect();
-    match suffix.trim_start_matches(['-', '_', '.']) {
-        "" => {}
-        post if post.starts_with("post") || post.starts_with('r') && !post.starts_with("rc") => {
-            after.push(format!("post{}", digits(post)));
-        }
-        pre => version.pre = prerelease(pre)?,
-    }
-    version.build = BuildMetadata::new(&after.join(".")).ok()?;
-    Some(version)
+    let mut after: Vec<String> = release.iter().skip(3).map(u64::to_string).collect();
+    after.extend(version.post().map(|post| format!("post{post}")));
+    told.build = BuildMetadata::new(&after.join(".")).ok()?;
+    let pre = version.pre().map(|pre| format!("{}.{}", pre.kind, pre.number));
+    // Sorts before `a`, `b` and `rc`.
+    let pre = pre.or_else(|| version.dev().map(|dev| format!("0dev.{dev}")));
+    told.pre = Prerelease::new(&pre.unwrap_or_default()).ok()?;
+    (version.epoch() == 0).then_some(told)
 }
 
-fn digits(text: &str) -> u64 {
-    text.chars().filter(char::is_ascii_digit).collect::<String>().parse().unwrap_or(0)
-}
-
-/// `a1`, `b2`, `rc3` and `dev4` under names that sort as they do.
-fn prerelease(text: &str) -> Option<Prerelease> {
-    let letters: String = text.chars().take_while(char::is_ascii_alphabetic).collect();
-    let rank = match letters.as_str() {
-        "dev" => "0dev",
-        "a" | "alpha" => "a",
-        "b" | "beta" => "b",
-        "rc" | "c" | "pre" | "preview" => "rc",
-        _ => return None,
-    };
-    let number = text[letters.len()..].trim_start_matches(['-', '_', '.']);
-    let end = number.find(|c: char| !c.is_ascii_digit()).unwrap_or(number.len());
-    Prerelease::new(&format!("{rank}.{}", digits(&number[..end]))).ok()
-}
-
-/// One comparison, such as `>=1.2`.
-struct Clause<'t> {
-    operator: &'t str,
-    version: Version,
-    /// How many parts were written.
-    parts: usize,
-    /// Whether it ends in `.*`.
-    any: bool,
-}
-
-fn clauses(specifiers: &str) -> Option<Vec<Clause<'_>>> {
-    specifiers.split(',').map(str::trim).filter(|clause| !clause.is_empty()).map(clause).collect()
-}
-
-fn clause(text: &str) -> Option<Clause<'_>> {
-    let operator = ["===", "==", "!=", "~=", ">=", "<=", ">", "<"].into_iter().find(|known| text.starts_with(known))?;
-    let written = text[operator.len()..].trim();
-    let plain = written.strip_suffix(".*");
-    let release = plain.unwrap_or(written);
-    let parts = release.split(|c: char| !c.is_ascii_digit() && c != '.').next()?.split('.').count();
-    Some(Clause { operator, version: version(release)?, parts, any: plain.is_some() })
-}
-
-impl Clause<'_> {
-    fn admits(&self, version: &Version) -> bool {
-        match self.operator {
-            "!=" => !self.is(version),
-            "~=" => *version >= self.version && self.begins(version, self.parts.saturating_sub(1)),
-            ">=" => *version >= self.version,
-            "<=" => *version <= self.version,
-            ">" => *version > self.version && !self.same_release(version),
-            // What comes before a version is no way to have less than it.
-            "<" => *version < self.version && !(self.version.pre.is_empty() && self.same_release(version)),
-            _ => self.is(version),
-        }
-    }
-
-    fn is(&self, version: &Version) -> bool {
-        if self.any { self.begins(version, self.parts) } else { *version == self.version }
-    }
-
-    fn same_release(&self, version: &Version) -> bool {
-        self.begins(version, 3)
-    }
-
-    fn begins(&self, version: &Version, parts: usize) -> bool {
-        let of = |version: &Version| [version.major, version.minor, version.patch];
-        of(&self.version).iter().zip(of(version)).take(parts).all(|(a, b)| *a == b)
-    }
+/// What [`told`] was told of.
+fn written(version: &Version) -> Option<pep440_rs::Version> {
+    let Version { major, minor, patch, pre, build } = version;
+    let after = if build.is_empty() { String::new() } else { format!(".{build}") };
+    let pre = pre.replace('.', "").replace("0dev", ".dev");
+    format!("{major}.{minor}.{patch}{after}{pre}").parse().ok()
 }
 
 /// Whether specifiers such as `>=1.2,<2` admit a version; `None` if they are none.
 #[must_use]
 pub fn admits(specifiers: &str, version: &Version) -> Option<bool> {
-    Some(clauses(specifiers)?.iter().all(|clause| clause.admits(version)))
+    let specifiers: VersionSpecifiers = specifiers.parse().ok()?;
+    Some(specifiers.contains(&written(version)?))
 }
 
 /// The lowest version that specifiers admit, as far as they name one.
 #[must_use]
 pub fn lowest(specifiers: &str) -> Option<Version> {
-    let floors = clauses(specifiers)?.into_iter().filter(|clause| !["<", "<=", "!="].contains(&clause.operator));
-    floors.map(|clause| clause.version).max()
+    use Operator::{LessThan, LessThanEqual, NotEqual, NotEqualStar};
+    let specifiers: VersionSpecifiers = specifiers.parse().ok()?;
+    let is_floor = |operator| ![LessThan, LessThanEqual, NotEqual, NotEqualStar].contains(operator);
+    let floors = specifiers.iter().filter(|one| is_floor(one.operator()));
+    floors.filter_map(|one| told(one.version())).max()
 }
 
 #[cfg(test)]
