@@ -1,7 +1,7 @@
 //! Package manifests and lock files: what a project depends on.
 
 use anyhow::{Context as _, Result};
-use semver::{Version, VersionReq};
+use semver::Version;
 use toml_edit::{Item, TableLike, Value};
 
 use super::{
@@ -9,11 +9,9 @@ use super::{
     edit::{
         cargo_toml,
         dependencies::Dependencies,
-        package_json,
         python::{self, Requirement},
         toml::Toml,
     },
-    npm,
     pack::Dependency,
     pep440,
     plan::Workspace,
@@ -187,10 +185,10 @@ fn leaves(path: &str, depth: usize) -> bool {
         })
 }
 
-/// The lowest version that a requirement of any ecosystem admits, as far as it can be told.
+/// The lowest version that a requirement admits, in a manifest that nothing is added to.
 #[must_use]
 pub fn lowest(requirement: &str) -> Option<Version> {
-    cargo_toml::lowest(requirement).or_else(|| pep440::lowest(requirement)).or_else(|| {
+    cargo_toml::lowest(requirement).or_else(|| {
         let digits = requirement.trim_start_matches(|c: char| !c.is_ascii_digit());
         let end = digits.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(digits.len());
         let mut parts = digits[..end].split('.').map(|part| part.parse().unwrap_or(0));
@@ -211,12 +209,8 @@ pub fn dependency(manifest: &str, wanted: &Dependency, tree: &Tree, workspace: &
     let written = there.written(wanted, &key);
     // A range such as `>=0.7, <0.9` does not say which of its versions is in use; the lock file does.
     let locked = workspace.lock.as_ref().map_or(Ok(vec![]), |lock| locked(lock, &wanted.name))?;
-    let fits = |version: &Version| match manifest {
-        package_json::NAME => npm::admits(&written, version) == Some(true),
-        _ => admits(&written, version),
-    };
-    let resolved = locked.into_iter().filter(fits).max();
-    let version = resolved.or_else(|| lowest(&written)).or_else(|| lowest(&wanted.version));
+    let resolved = locked.into_iter().filter(|version| there.admits(Some(&written), version)).max();
+    let version = resolved.or_else(|| there.lowest(&written)).or_else(|| there.lowest(&wanted.version));
     let version = version.context("a pack's version is not a version")?;
     Ok((key, cargo_toml::line_of_versions(&version)))
 }
@@ -248,15 +242,6 @@ fn npm_locked(lock: &str, name: &str) -> Result<Vec<Version>> {
     let is_it = |place: &str| place.strip_suffix(name).is_some_and(|above| above.ends_with("node_modules/"));
     let version = |package: &serde_json::Value| Version::parse(package.get("version")?.as_str()?).ok();
     Ok(packages.filter(|(place, _)| is_it(place)).filter_map(|(_, package)| version(package)).collect())
-}
-
-/// Whether a requirement as written in a manifest admits a version.
-#[must_use]
-pub fn admits(requirement: &str, version: &Version) -> bool {
-    match VersionReq::parse(requirement) {
-        Ok(parsed) => parsed.matches(version),
-        Err(_) => pep440::admits(requirement, version).unwrap_or(false),
-    }
 }
 
 #[cfg(test)]

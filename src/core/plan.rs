@@ -354,6 +354,7 @@ impl Work {
         let Some(lock) = &input.workspace.lock else { return Ok(()) };
         let path = input.pack.manifest_of(input.tree);
         let text = input.tree.text(path).unwrap_or_default();
+        let there = Dependencies::open(path, text, input.workspace)?;
         let named = manifest::dependencies(path, text, input.workspace.manifest.as_ref().map(Text::raw))?;
         for dependency in &input.pack.manifest.dependency {
             let (Some(floor), Some(entry)) =
@@ -361,10 +362,10 @@ impl Work {
             else {
                 continue;
             };
-            let written = entry.requirement.as_deref().unwrap_or("*");
+            let written = entry.requirement.as_deref();
             let old = manifest::locked(lock, &dependency.name)?
                 .into_iter()
-                .find(|version| manifest::admits(written, version) && version < floor);
+                .find(|version| there.admits(written, version) && version < floor);
             if let Some(old) = old {
                 let what = format!(
                     "`{}` is locked at {old}, below {floor}, the lowest version without a known weakness; update it",

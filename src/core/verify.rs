@@ -254,9 +254,9 @@ fn one_library(
         return Ok(Some(library(Cause::LibraryReplaced, at, what, "use the package of that name from the registry")));
     }
     let (Some(floor), Some(written)) = (&dependency.floor, &entry.version) else { return Ok(None) };
-    let below = match resolved(name, written, workspace)? {
+    let below = match resolved(name, written, there, workspace)? {
         Some(version) if version < *floor => format!("`{name}` is resolved to {version}"),
-        None if !reaches(written, floor) => format!("`{name} = \"{written}\"` keeps it"),
+        None if !reaches(written, floor, there) => format!("`{name} = \"{written}\"` keeps it"),
         _ => return Ok(None),
     };
     let what = format!("{below} below {floor}, the lowest version without a known weakness");
@@ -265,14 +265,14 @@ fn one_library(
 }
 
 /// The lowest version in the lock file that the requirement admits; none if it has not been resolved.
-fn resolved(name: &str, written: &str, workspace: &Workspace) -> Result<Option<Version>> {
+fn resolved(name: &str, written: &str, there: &Dependencies<'_>, workspace: &Workspace) -> Result<Option<Version>> {
     let Some(lock) = &workspace.lock else { return Ok(None) };
-    Ok(manifest::locked(lock, name)?.into_iter().filter(|version| manifest::admits(written, version)).min())
+    Ok(manifest::locked(lock, name)?.into_iter().filter(|version| there.admits(Some(written), version)).min())
 }
 
 /// Whether a requirement admits the floor or begins above it.
-fn reaches(written: &str, floor: &Version) -> bool {
-    manifest::admits(written, floor) || manifest::lowest(written).is_some_and(|lowest| lowest >= *floor)
+fn reaches(written: &str, floor: &Version, there: &Dependencies<'_>) -> bool {
+    there.admits(Some(written), floor) || there.lowest(written).is_some_and(|lowest| lowest >= *floor)
 }
 
 fn library(cause: Cause, at: String, what: String, fix: &str) -> Drift {

@@ -91,6 +91,28 @@ impl<'t> Dependencies<'t> {
         }
     }
 
+    /// Whether a requirement, as this manifest writes it, admits a version; without one, every version is.
+    #[must_use]
+    pub fn admits(&self, requirement: Option<&str>, version: &Version) -> bool {
+        let Some(written) = requirement else { return true };
+        let admits = match &self.format {
+            Format::Cargo { .. } => VersionReq::parse(written).ok().map(|parsed| parsed.matches(version)),
+            Format::Python(_) => pep440::admits(written, version),
+            Format::Node(_) => npm::admits(written, version),
+        };
+        admits.unwrap_or(false)
+    }
+
+    /// The lowest version that a requirement admits, as far as it can be told.
+    #[must_use]
+    pub fn lowest(&self, requirement: &str) -> Option<Version> {
+        match &self.format {
+            Format::Cargo { .. } => cargo_toml::lowest(requirement),
+            Format::Python(_) => pep440::lowest(requirement),
+            Format::Node(_) => npm::lowest(requirement),
+        }
+    }
+
     /// Splices that give the manifest every dependency it lacks, and steps for entries that cannot be changed safely.
     ///
     /// # Errors
@@ -202,7 +224,7 @@ fn cargo_minimum(own: &Toml<'_>, root: Option<&Toml<'_>>, path: &str) -> Option<
         (None, true) => (shared.unwrap_or_default(), format!("the workspace's {path}")),
         (None, false) => return None,
     };
-    manifest::lowest(written).map(|version| (version, at))
+    cargo_toml::lowest(written).map(|version| (version, at))
 }
 
 fn is_python(path: &str) -> bool {
@@ -288,6 +310,40 @@ mod tests {
         ] {
             assert_eq!(serves(path, &range, requirement), expected, "{path} {requirement:?}");
         }
+    }
+
+    #[test]
+    fn a_requirement_means_what_its_manifest_means_by_it() {
+        let none = Workspace::default();
+        let there = |path: &'static str| match path {
+            "package.json" => open(path, "{}", &none),
+            _ => open(path, "", &none),
+        };
+        for (path, requirement, version, admitted) in [
+            ("Cargo.toml", "1.2.3", "1.3.0", true),
+            ("Cargo.toml", "1", "2.0.0", false),
+            ("Cargo.toml", "?", "1.0.0", false),
+            ("package.json", "1.2.3", "1.3.0", false),
+            ("package.json", "^1.2.3 || ^2", "2.1.0", true),
+            ("package.json", "latest", "2.1.0", false),
+            ("requirements.txt", "==1.2.3", "1.3.0", false),
+            ("requirements.txt", "~=1.2", "1.3.0", true),
+            ("requirements.txt", ">=1.3.1,<2", "1.10.0+post1", true),
+            ("pyproject.toml", "", "1.3.0", true),
+        ] {
+            let found = there(path).admits(Some(requirement), &version.parse().unwrap());
+            assert_eq!(found, admitted, "{path} {requirement} {version}");
+        }
+        for (path, requirement, lowest) in [
+            ("Cargo.toml", "1.2", Some("1.2.0")),
+            ("package.json", "^2 || 1.4.x", Some("1.4.0")),
+            ("package.json", "latest", None),
+            ("pyproject.toml", "!=1.9,>=1.3.1", Some("1.3.1")),
+        ] {
+            let found = there(path).lowest(requirement).map(|version| version.to_string());
+            assert_eq!(found.as_deref(), lowest, "{path} {requirement}");
+        }
+        assert!(there("requirements.txt").admits(None, &Version::new(1, 0, 0)));
     }
 
     #[test]

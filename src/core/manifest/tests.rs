@@ -171,11 +171,6 @@ fn locked_versions() {
     assert_eq!(locked(&npm, "a").unwrap(), [Version::new(1, 2, 3), Version::new(2, 0, 0)]);
     assert_eq!(locked(&npm, "@b/a").unwrap(), [Version::new(3, 0, 0)]);
     assert!(locked(&Text::new("{"), "a").is_err());
-    assert!(
-        admits("1", &Version::new(1, 9, 0))
-            && !admits("1", &Version::new(2, 0, 0))
-            && !admits("?", &Version::new(1, 0, 0))
-    );
 }
 
 #[test]
@@ -248,7 +243,5 @@ fn the_version_in_use_is_the_locked_one_that_the_manifest_admits() {
 fn versions_of_python_packages_in_a_lock_file() {
     let lock = Text::new("version = 1\n[[package]]\nname = 'starlette'\nversion = '1.10.0.post1'\n");
     let found = locked(&lock, "starlette").unwrap();
-    assert_eq!(found.len(), 1);
-    assert!(admits(">=1.3.1,<2", &found[0]) && !admits("~=1.9.0", &found[0]) && admits("", &found[0]));
-    assert_eq!(lowest("!=1.9,>=1.3.1"), Some(Version::new(1, 3, 1)));
+    assert_eq!(found, ["1.10.0+post1".parse().unwrap()]);
 }
