@@ -41,6 +41,9 @@ pub struct Manifest {
     /// What files of the project tell, for templates; decided by the first `add`.
     #[serde(default)]
     pub fact: Vec<Fact>,
+    /// Files of a folder below `_shared/` that the pack has in a folder of its own.
+    #[serde(default)]
+    pub share: Vec<Mirror>,
     #[serde(default)]
     pub mirror: Vec<Mirror>,
     #[serde(default)]
@@ -234,7 +237,7 @@ pub struct Fact {
     pub exists: Vec<String>,
 }
 
-/// Files of a folder that the pack has in another folder as well, for projects of another layout.
+/// Files of a folder that are in another folder as well; of the pack's own, for projects of another layout.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Mirror {
@@ -501,12 +504,11 @@ impl Pack {
         let manifest: Manifest = toml::from_str(embedded(&dir.path().join("pack.toml").to_string_lossy())?)?;
         let language: Language = toml::from_str(embedded(&format!("_languages/{}.toml", manifest.language))?)?;
         let folder = |name| folder(dir, name, &language.caches);
-        Ok(Self {
-            files: mirrored(folder("files")?, &manifest.mirror),
-            starter: folder("starter")?,
-            manifest,
-            language,
-        })
+        let mut files = folder("files")?;
+        for share in &manifest.share {
+            files.extend(shared_folder(share, &language.caches)?);
+        }
+        Ok(Self { files: mirrored(files, &manifest.mirror), starter: folder("starter")?, manifest, language })
     }
 
     /// The manifest of a project: the first that names the framework, else the first.
@@ -556,6 +558,12 @@ pub fn embedded(path: &str) -> Result<&'static str> {
     TEMPLATES.get_file(path).and_then(|file| file.contents_utf8()).with_context(|| format!("no templates/{path}"))
 }
 
+/// Texts that templates of any pack may include: name and text.
+pub fn shared() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let files = TEMPLATES.get_dir("_shared").into_iter().flat_map(Dir::files);
+    files.filter_map(|file| Some((file.path().file_name()?.to_str()?, file.contents_utf8()?)))
+}
+
 fn folder(dir: &'static Dir<'static>, name: &str, caches: &[String]) -> Result<Vec<(String, &'static str)>> {
     let mut out = vec![];
     if let Some(root) = dir.get_dir(dir.path().join(name)) {
@@ -563,6 +571,14 @@ fn folder(dir: &'static Dir<'static>, name: &str, caches: &[String]) -> Result<V
     }
     out.sort();
     Ok(out)
+}
+
+fn shared_folder(share: &Mirror, caches: &[String]) -> Result<Vec<(String, &'static str)>> {
+    let dir = TEMPLATES.get_dir(format!("_shared/{}", share.from.trim_end_matches('/')));
+    let dir = dir.with_context(|| format!("no templates/_shared/{}", share.from))?;
+    let mut out = vec![];
+    collect(dir, dir, caches, &mut out)?;
+    Ok(out.into_iter().map(|(path, text)| (format!("{}{path}", share.to), text)).collect())
 }
 
 /// The files with those that are at a second place as well, in path order.

@@ -4,10 +4,13 @@ use anyhow::{Context as _, Result};
 use serde_json::{Map, Value};
 use tera::{Delimiters, Tera};
 
+use super::pack;
+
 /// What templates may name: answers, modules, the project and what anchors found.
 pub type Facts = Map<String, Value>;
 
-fn engine() -> Result<Tera> {
+/// With the shared texts that the template includes.
+fn engine(template: &str) -> Result<Tera> {
     let mut tera = Tera::default();
     tera.set_delimiters(Delimiters {
         block_start: "[%".into(),
@@ -18,6 +21,9 @@ fn engine() -> Result<Tera> {
         comment_end: "~]".into(),
     })?;
     tera.autoescape_on(Vec::<&str>::new());
+    for (name, text) in pack::shared().filter(|(name, _)| template.contains(name)) {
+        tera.add_raw_template(name, text)?;
+    }
     Ok(tera)
 }
 
@@ -28,7 +34,7 @@ pub fn render(name: &str, template: &str, facts: &Facts) -> Result<String> {
         return Ok(template.to_owned());
     }
     let context = tera::Context::from_serialize(facts)?;
-    engine()?.render_str(template, &context, false).with_context(|| format!("cannot render `{name}`"))
+    engine(template)?.render_str(template, &context, false).with_context(|| format!("cannot render `{name}`"))
 }
 
 /// Whether a `when` expression holds; no expression always does, and what is not known is false.

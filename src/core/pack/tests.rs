@@ -1,6 +1,6 @@
 use include_dir::{Dir, DirEntry, File};
 
-use super::{FileRule, Mirror, folder, mirrored};
+use super::{FileRule, Mirror, Pack, folder, mirrored, shared_folder};
 
 fn names(rule: &str, path: &str) -> bool {
     let rule: FileRule = toml::from_str(&format!("path = {rule:?}")).unwrap();
@@ -66,4 +66,18 @@ fn what_tools_left_beside_sources_is_no_part_of_a_pack() {
     let caches = crate::core::testing::python().caches;
     assert_eq!(folder(&RUN_IN, "files", &caches).unwrap(), [("app.py".to_owned(), "app = 1\n")]);
     assert!(folder(&RUN_IN, "files", &[]).is_err());
+}
+
+#[test]
+fn each_file_of_a_pack_stands_once() {
+    for pack in Pack::all().unwrap() {
+        let paths: Vec<&String> = pack.files.iter().map(|(path, _)| path).collect();
+        assert!(paths.is_sorted_by(|one, next| one < next), "{}: {paths:?}", pack.manifest.id);
+        for share in &pack.manifest.share {
+            let shared = shared_folder(share, &[]).unwrap();
+            assert!(shared.len() > 5 && shared.iter().all(|file| pack.files.contains(file)), "{}", pack.manifest.id);
+        }
+    }
+    let nowhere = Mirror { from: "nowhere/".to_owned(), to: String::new() };
+    assert!(shared_folder(&nowhere, &[]).is_err());
 }

@@ -23,6 +23,13 @@ fn what_looks_like_other_templates_stays() {
 }
 
 #[test]
+fn what_packs_share_is_included() {
+    let (name, text) = pack::shared().next().unwrap();
+    assert_eq!(render("x", &format!("[% include \"{name}\" -%]\n"), &facts()).unwrap(), text);
+    assert!(render("x", "[% include \"nothing.txt\" %]", &facts()).is_err());
+}
+
+#[test]
 fn unknown_names_and_broken_templates_are_errors() {
     for template in ["[= nothing =]", "[= module.nothing.deep =]", "[% if db %]", "[= db"] {
         let error = render("src/x.rs", template, &facts()).unwrap_err();
