@@ -1,6 +1,7 @@
 """Nothing starts with settings that take a protection away: what `accounts.conf.configure` set may
 have been set anew further down, or in another file."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
@@ -32,6 +33,7 @@ def refuse_weakened() -> None:
         raise ImproperlyConfigured(
             "DATABASES is not what accounts.conf.configure set: transactions need to be immediate"
         )
+    refuse_undone_counters(settings.DATABASES["default"])
     places = [
         settings.MIDDLEWARE.index(name) if name in settings.MIDDLEWARE else -1
         for name in MIDDLEWARE
@@ -39,3 +41,16 @@ def refuse_weakened() -> None:
     if places[0] != 0 or -1 in places or places != sorted(places):
         listed = ", ".join(MIDDLEWARE)
         raise ImproperlyConfigured(f"MIDDLEWARE needs, first and in order: {listed}")
+
+
+def refuse_undone_counters(database: Mapping[str, Any]) -> None:
+    """A view that calls `authenticate` and then fails must not take back that a guess was counted."""
+    fix = "take it out, and put transaction.atomic around what belongs together"
+    if database.get("ATOMIC_REQUESTS"):
+        raise ImproperlyConfigured(
+            f"ATOMIC_REQUESTS is on, so a view that fails would undo the count of wrong passwords: {fix}"
+        )
+    if not database.get("AUTOCOMMIT", True):
+        raise ImproperlyConfigured(
+            f"AUTOCOMMIT is off, so wrong passwords would be counted for nobody else to see: {fix}"
+        )

@@ -63,10 +63,12 @@ def prove(visit: Visit, email: str, password: str) -> User:
 
 
 def admit(visit: Visit, email: str) -> None:
-    """Counts a guess, by its source and by the account it is about, before it is looked at."""
+    """Counts a guess, by its source and by the account it is about, before it is looked at. Inside a
+    transaction of somebody else's, which could take the count back, no password is looked at: there
+    `durable` raises."""
     policy, source = conf.current().policy, throttle.key_of_source("guess", visit.ip)
     by_account = throttle.Verdict()
-    with transaction.atomic():
+    with transaction.atomic(durable=True):
         by_source = throttle.hit(source, policy.login_source_failures, 60)
         if by_source.is_allowed:
             by_account = throttle.guess(throttle.key_of("account", email), policy)
@@ -97,7 +99,7 @@ def right(visit: Visit, user: User, password: str) -> None:
 
 def wrong(visit: Visit, user: User | None, email: str) -> None:
     failures = None
-    with transaction.atomic():
+    with transaction.atomic(durable=True):
         mine = User.objects.filter(pk=user.pk if user else None)
         mine.update(failed_logins=F("failed_logins") + 1)
         failures = mine.values_list("failed_logins", flat=True).first()

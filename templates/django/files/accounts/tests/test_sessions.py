@@ -3,7 +3,8 @@
 from datetime import timedelta
 
 from asgiref.sync import sync_to_async
-from django.contrib.auth import SESSION_KEY, authenticate
+from django.contrib.auth import SESSION_KEY, aauthenticate, authenticate
+from django.db import transaction
 from django.db.models import F
 from django.test import RequestFactory
 
@@ -250,3 +251,21 @@ class Sessions(SiteTestCase):
             self.assertIsNone(wrong)
         right = authenticate(request, username="ada@example.org", password=PASSWORD)
         self.assertIsNone(right)
+
+    async def test_views_that_are_asynchronous_are_limited_as_well(self) -> None:
+        """THR-01: whatever calls `aauthenticate`"""
+        await sync_to_async(self.member)()
+        request = RequestFactory().post("/", REMOTE_ADDR="203.0.113.9")
+        right = {"username": "ada@example.org", "password": PASSWORD}
+        self.assertIsNotNone(await aauthenticate(request, **right))
+        for _ in range(5):
+            await aauthenticate(request, **right | {"password": OTHER_PASSWORD})
+        self.assertIsNone(await aauthenticate(request, **right))
+
+    def test_no_password_is_tried_where_its_count_could_be_undone(self) -> None:
+        """THR-01: inside a transaction of the project's"""
+        self.member()
+        request = RequestFactory().post("/", REMOTE_ADDR="203.0.113.9")
+        for password in (PASSWORD, OTHER_PASSWORD):
+            with self.assertRaises(RuntimeError), transaction.atomic():
+                authenticate(request, username="ada@example.org", password=password)

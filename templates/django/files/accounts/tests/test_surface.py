@@ -7,7 +7,9 @@ import tempfile
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.test import SimpleTestCase
@@ -154,9 +156,18 @@ class Settings(SimpleTestCase):
             {"CSRF_USE_SESSIONS": False},
             {"MIDDLEWARE": [first]},
         ]
-        for settings in weakened:
-            with self.subTest(settings=settings), self.settings(**settings):
+        for weak in weakened:
+            with self.subTest(weak=weak), self.settings(**weak):
                 self.assertRaises(ImproperlyConfigured, checks.refuse_weakened)
+
+    def test_a_database_that_undoes_counts_ends_the_start(self) -> None:
+        """THR-06, CFG-03"""
+        for undone in ({"ATOMIC_REQUESTS": True}, {"AUTOCOMMIT": False}):
+            database = settings.DATABASES["default"]
+            with self.subTest(undone=undone), patch.dict(database, undone):
+                with self.assertRaises(ImproperlyConfigured) as caught:
+                    checks.refuse_weakened()
+                self.assertIn(next(iter(undone)), str(caught.exception))
 
     def test_debug_is_for_development(self) -> None:
         """CFG-03"""
