@@ -52,7 +52,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     verified_at = models.DateTimeField(null=True, blank=True)
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)
-    # Raised by every change that ends sessions.
+    # Raised by every change that ends sessions and voids links.
     epoch = models.PositiveBigIntegerField(default=0)
     # Consecutive; at the cap the password stops working.
     failed_logins = models.PositiveIntegerField(default=0)
@@ -75,7 +75,7 @@ class User(AbstractBaseUser, PermissionsMixin):
             self.email = addresses.canonical(self.email)
 
     def set_password(self, raw_password: str | None) -> None:
-        """For code of the project and for commands. Ends every session of the account."""
+        """For code of the project and for commands. Ends every session and link of the account."""
         text = None if raw_password is None else passwords.normalized(raw_password)
         super().set_password(text)
         self.password_changed_at = timezone.now()
@@ -123,6 +123,8 @@ class MailToken(models.Model):
     user = models.ForeignKey(User, models.CASCADE, related_name="mail_tokens")
     # The account's address when it was made.
     email = models.CharField(max_length=254)
+    # The account's when it was made: another one voids it.
+    epoch = models.PositiveBigIntegerField(default=0)
     # Mailed there: the address that is to replace it.
     new_email = models.CharField(max_length=254, default="")
     # SHA-256 of the registering browser's cookie.

@@ -1,6 +1,6 @@
 """The engine of Django's sessions: a cookie holds a random key, a row its SHA-256."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -8,6 +8,7 @@ from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.base import CreateError, UpdateError
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.db import IntegrityError, transaction
+from django.db.models import Case, Value, When
 from django.utils import timezone
 
 from . import conf
@@ -16,6 +17,7 @@ from .randomness import digest
 
 KEPT = (
     "user_id",
+    "expire_date",
     "handle",
     "epoch",
     "created_at",
@@ -64,17 +66,18 @@ class SessionStore(DatabaseStore):
         new = getattr(self, "_session_cache", {})
         data = new if must_create else dict(self.items())
         key = digest(self.session_key)
-        values = {
-            "session_data": self.encode(data),
-            "expire_date": self.get_expiry_date(),
-        }
+        encoded, ends = self.encode(data), self.get_expiry_date()
         if must_create:
             try:
                 with transaction.atomic():
-                    Session.objects.create(session_key=key, **values)
+                    Session.objects.create(
+                        session_key=key, session_data=encoded, expire_date=ends
+                    )
             except IntegrityError:
                 raise CreateError from None
-        elif not Session.objects.filter(session_key=key).update(**values):
+        elif not Session.objects.filter(session_key=key).update(
+            session_data=encoded, expire_date=no_later(ends)
+        ):
             raise UpdateError
 
     def cycle_key(self) -> None:
@@ -107,6 +110,13 @@ class SessionStore(DatabaseStore):
 
     async def adelete(self, session_key: str | None = None) -> None:
         await sync_to_async(self.delete)(session_key)
+
+
+def no_later(ends: datetime) -> Case:
+    """What a view says of a session's end may bring that of somebody who is signed in nearer, and
+    never put it off: a sign-in alone sets it."""
+    is_over_before = When(user__isnull=False, expire_date__lt=ends, then="expire_date")
+    return Case(is_over_before, default=Value(ends))
 
 
 def alive(session_key: str | None) -> Session | None:

@@ -50,15 +50,15 @@ def began(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
         )
         if not same.exists():
             raise Problem("invalid_credentials")
-        request.session.set_expiry(
-            visit.ends or at + timedelta(seconds=policy.session_absolute)
-        )
+        ends = visit.ends or at + timedelta(seconds=policy.session_absolute)
+        request.session.set_expiry(ends)
         request.session.save()
         newest = Session.objects.filter(user=user).aggregate(last=Max("number"))["last"]
         Session.objects.filter(
             session_key=digest(request.session.session_key or "")
         ).update(
             user=user,
+            expire_date=ends,
             handle=new_id(),
             epoch=user.epoch,
             created_at=at,

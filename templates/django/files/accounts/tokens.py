@@ -1,7 +1,8 @@
 """Single-use tokens that are sent by mail.
 
 A token is 32 bytes of the operating system's randomness. The database keeps its SHA-256 with
-purpose, owner, address and expiry: a copy of the database opens nothing (ASVS 6.5.2, 11.5.1).
+purpose, owner, address and expiry: a copy of the database opens nothing (ASVS 6.5.2, 11.5.1). It is
+bound to the account's epoch, so whatever ends sessions voids it.
 """
 
 from datetime import timedelta
@@ -35,6 +36,7 @@ def issue(
         purpose=purpose.value,
         user=user,
         email=user.email,
+        epoch=user.epoch,
         new_email=new_email,
         browser_hash=browser_hash,
         created_at=at,
@@ -51,6 +53,7 @@ def usable(purpose: Purpose, token: str) -> QuerySet[MailToken]:
         expires_at__gt=timezone.now(),
         user__is_active=True,
         user__email=F("email"),
+        user__epoch=F("epoch"),
     )
 
 

@@ -193,6 +193,7 @@ class Migration(migrations.Migration):
                 ),
                 ("purpose", models.CharField(max_length=16)),
                 ("email", models.CharField(max_length=254)),
+                ("epoch", models.PositiveBigIntegerField(default=0)),
                 ("new_email", models.CharField(default="", max_length=254)),
                 ("browser_hash", models.CharField(default="", max_length=64)),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),

@@ -84,6 +84,25 @@ class Sessions(SiteTestCase):
         self.assertGreater(after.last_seen_at, before.last_seen_at)
         self.assertEqual(after.expire_date, before.expire_date)
 
+    def test_a_view_may_bring_the_end_of_a_session_nearer_only(self) -> None:
+        """SES-07"""
+        ada = self.member()
+        before = self.sessions()[0].expire_date
+        store = SessionStore(ada.session)
+        for later in (400 * 86_400, before + timedelta(days=1), 0, None):
+            with self.subTest(later=later):
+                store.set_expiry(later)
+                store.save()
+                self.assertEqual(self.sessions()[0].expire_date, before)
+                store.cycle_key()
+                self.assertEqual(self.sessions()[0].expire_date, before)
+        store.set_expiry(60)
+        store.save()
+        self.assertLess(self.sessions()[0].expire_date, before)
+        ada.session = store.session_key or ""
+        self.assertEqual(ada.login("ada@example.org").status_code, 200)
+        self.assertGreaterEqual(self.sessions()[0].expire_date, before)
+
     def test_signing_out_ends_the_session_on_the_server(self) -> None:
         """SES-08"""
         ada = self.member()
@@ -132,6 +151,24 @@ class Sessions(SiteTestCase):
         User.objects.update(is_active=False)
         self.assertEqual(ada.get("/mine").status_code, 401)
         self.assertEqual(self.browser().login("ada@example.org").status_code, 401)
+
+    def test_an_account_that_is_enabled_again_begins_anew(self) -> None:
+        """SES-11, RST-03: by a box that is ticked in the admin"""
+        ada = self.member()
+        ada.post("/auth/password/forgot", {"email": "ada@example.org"})
+        token = self.token("ada@example.org")
+        for fields in (None, ["is_active"]):
+            for is_active in (False, True):
+                user = User.objects.get()
+                user.is_active = is_active
+                user.save(update_fields=fields)
+            with self.subTest(fields=fields):
+                self.assertEqual(ada.get("/mine").status_code, 401)
+                reset = ada.get(f"/auth/password/reset?token={token}")
+                self.assertRefused(reset, 400, "token_invalid")
+            self.assertEqual(ada.login("ada@example.org").status_code, 200)
+            ada.post("/auth/password/forgot", {"email": "ada@example.org"})
+            token = self.token("ada@example.org")
 
     def test_what_matters_takes_the_password_again(self) -> None:
         """SES-13"""
@@ -230,13 +267,18 @@ class Sessions(SiteTestCase):
         await store.adelete()
         self.assertEqual(await Session.objects.filter(user__isnull=False).acount(), 0)
 
-    def test_a_password_that_other_code_sets_ends_every_session(self) -> None:
-        """SES-10"""
+    def test_a_password_that_other_code_sets_ends_every_session_and_link(self) -> None:
+        """SES-10, RST-03"""
         ada = self.member()
+        ada.post("/auth/password/forgot", {"email": "ada@example.org"})
+        token = self.token("ada@example.org")
         user = User.objects.get()
         user.set_password(OTHER_PASSWORD)
         user.save()
         self.assertEqual(ada.get("/mine").status_code, 401)
+        reset = {"token": token, "password": PASSWORD}
+        refused = self.browser().post("/auth/password/reset", reset)
+        self.assertRefused(refused, 400, "token_invalid")
         new = self.browser().login("ada@example.org", OTHER_PASSWORD)
         self.assertEqual(new.status_code, 200)
 
