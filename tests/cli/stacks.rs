@@ -156,6 +156,28 @@ fn django_projects_that_cannot_be_served_are_refused() {
     }
 }
 
+/// With the generated model in place, each of these would fail when it is imported or used.
+#[test]
+fn a_project_that_names_djangos_own_model_is_refused() {
+    for line in [
+        "from django.contrib.auth.models import Group, User",
+        "from django.contrib.auth.models import (\n    Group,\n    User,\n)",
+        "from django.contrib.auth.forms import UserCreationForm",
+        "from django.contrib.auth.forms import (\n    BaseUserCreationForm,\n)",
+        "from django.contrib.auth import models as auth_models\n\nuser = auth_models.User",
+        "owner = ForeignKey('auth.User', CASCADE)",
+    ] {
+        let project = django("plain");
+        std::fs::write(project.dir.join("notes/people.py"), format!("{line}\n")).unwrap();
+        let said = run(&project.dir, &["add", "--yes", "--no-check"]).exits(4).err;
+        assert!(said.contains("notes/people.py") && said.contains("get_user_model()"), "{line}: {said}");
+    }
+    let project = django("plain");
+    let fine = "from django.contrib.auth.models import AnonymousUser, Group\n\nUser = get_user_model()\n";
+    std::fs::write(project.dir.join("notes/people.py"), fine).unwrap();
+    run(&project.dir, &["add", "--yes", "--no-check"]).exits(0);
+}
+
 #[test]
 fn what_was_changed_in_a_django_project_is_found() {
     let project = django("plain");

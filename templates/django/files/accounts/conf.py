@@ -60,8 +60,10 @@ class Policy:
     register_source: int
     token_source: int
     mail_source: int
+    csrf_source: int
     mail_address: int
     resend_every: int
+    body: int
 
 
 # Variable, default, lowest, highest. The first five are those of the profile `[= profile =]`.
@@ -96,8 +98,11 @@ NUMBERS: Mapping[str, tuple[str, int, int, int]] = {
     "register_source": ("AUTH_REGISTER_SOURCE_LIMIT", 20, 1, 200),
     "token_source": ("AUTH_TOKEN_SOURCE_LIMIT", 20, 1, 200),
     "mail_source": ("AUTH_MAIL_SOURCE_LIMIT", 20, 1, 200),
+    "csrf_source": ("AUTH_CSRF_SOURCE_LIMIT", 300, 1, 3_000),
     "mail_address": ("AUTH_MAIL_ADDRESS_LIMIT", 5, 1, 20),
     "resend_every": ("AUTH_RESEND_SECONDS", 180, 1, 86_400),
+    # Bytes.
+    "body": ("AUTH_BODY_LIMIT", 10_485_760, 65_536, 536_870_912),
 }
 
 

@@ -5,19 +5,24 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.middleware.csrf import get_token
 from django.views.csrf import csrf_failure
 
-from . import audit, conf
+from . import audit, conf, limits
 from .problem import Problem
+from .sessions import is_bare, make_room
 from .visit import is_own, visit_of
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
-# Somebody who is not signed in: until the next form is sent.
-ANONYMOUS_SECONDS = 3_600
 
 
 def token(request: HttpRequest) -> JsonResponse:
     """The token that every request that changes something carries as `X-CSRFToken`."""
-    if not request.user.is_authenticated:
-        request.session.set_expiry(ANONYMOUS_SECONDS)
+    names = request.session.keys()
+    if not names:
+        # Whoever asks has a new session made.
+        limits.per_source(visit_of(request), "csrf", conf.current().policy.csrf_source)
+        make_room()
+    elif is_bare(names):
+        # From here on anew, until a form is sent.
+        request.session.modified = True
     return JsonResponse({"csrf_token": get_token(request)})
 
 

@@ -66,6 +66,8 @@ class Outbox:
     def _deliver(self, letter: EmailMessage) -> None:
         try:
             deliver(letter)
+        except Exception:
+            log.exception("a mail could not be sent")
         finally:
             self._count(-1)
 

@@ -26,7 +26,12 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
 }
-CODES = {403: "foreign_request", 404: "not_found", 405: "method_not_allowed"}
+CODES = {
+    403: "foreign_request",
+    404: "not_found",
+    405: "method_not_allowed",
+    429: "too_many_requests",
+}
 
 log = logging.getLogger("accounts")
 
@@ -112,5 +117,9 @@ def in_one_form(answer: HttpResponseBase) -> HttpResponseBase:
         made = Problem("unavailable").response()
     else:
         made = Problem(CODES.get(answer.status_code, "malformed_request")).response()
+    for name, value in answer.items():
+        # What says when or how to ask again stands; what was said in the body does not.
+        if not name.lower().startswith("content-"):
+            made.headers.setdefault(name, value)
     made.cookies = answer.cookies
     return made

@@ -1,9 +1,12 @@
 """Throttles, and whom a request counts for."""
 
+from datetime import timedelta
+
 from django.utils import timezone
 
 from accounts.conf import trusted_proxies
-from accounts.models import Throttle
+from accounts.models import Session, Throttle
+from accounts.sessions import SessionStore
 from accounts.throttle import source_of
 from accounts.visit import client_ip
 
@@ -74,6 +77,31 @@ class Limits(SiteTestCase):
         fields = {"email": "a@b.org"}
         forgot = [browser.post("/auth/password/forgot", fields) for _ in range(2)]
         self.assertEqual([a.status_code for a in forgot], [202, 429])
+
+    def test_sessions_of_nobody_are_limited_by_source_and_make_room(self) -> None:
+        """THR-08"""
+        self.change(csrf_source=2)
+        browsers = [self.browser() for _ in range(3)]
+        answers = [b.get("/auth/csrf").status_code for b in browsers]
+        self.assertEqual(answers, [200, 200, 429])
+        again = [browsers[0].get("/auth/csrf").status_code for _ in range(3)]
+        self.assertEqual(again, [200, 200, 200])
+        soon = timezone.now() + timedelta(hours=2)
+        self.assertEqual(Session.objects.filter(expire_date__lt=soon).count(), 2)
+        Session.objects.update(expire_date=timezone.now())
+        self.browser("192.0.2.2").get("/auth/csrf")
+        self.assertEqual(Session.objects.count(), 1)
+
+    def test_a_session_that_the_project_uses_lives_as_the_project_says(self) -> None:
+        """SES-07"""
+        kept, browser = SessionStore(), self.browser()
+        kept["basket"] = "a lamp"
+        kept.save()
+        before = Session.objects.get().expire_date
+        self.assertGreater(before, timezone.now() + timedelta(hours=2))
+        browser.session = kept.session_key or ""
+        self.assertEqual(browser.get("/auth/csrf").status_code, 200)
+        self.assertGreaterEqual(Session.objects.get().expire_date, before)
 
     def test_counters_name_nobody(self) -> None:
         """CFG-06"""

@@ -11,11 +11,17 @@ from unittest.mock import patch
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.core.handlers.wsgi import WSGIHandler
 from django.core.management import CommandError, call_command
+from django.http import HttpResponse, HttpResponseNotAllowed
 from django.test import SimpleTestCase
+from waitress.parser import HTTPRequestParser
+from waitress.utilities import RequestEntityTooLarge
 
-from accounts import checks, conf
+from accounts import checks, conf, mail
 from accounts.audit import JsonLines
+from accounts.management.commands import serve
+from accounts.middleware import in_one_form
 from accounts.models import Event
 
 from .site import ENVIRONMENT, OTHER_PASSWORD, PASSWORD, SiteTestCase
@@ -54,6 +60,38 @@ class Surface(SiteTestCase):
                 )
                 self.assertRefused(answer, status, code)
                 self.assertEqual(answer["Content-Type"], "application/problem+json")
+
+    def test_a_body_that_no_view_would_take_is_not_read(self) -> None:
+        """INP-03"""
+        limit = self.configured.policy.body
+        server = serve.server_at("127.0.0.1", 0, WSGIHandler())
+        self.addCleanup(server.close)
+        for length, error in ((limit - 1, None), (limit + 1, RequestEntityTooLarge)):
+            request = HTTPRequestParser(server.adj)
+            head = f"POST / HTTP/1.1\r\nContent-Length: {length}\r\n\r\n"
+            request.received(head.encode())
+            self.assertIs(type(request.error) if request.error else None, error)
+
+    def test_what_says_when_to_ask_again_stands_beside_a_refusal(self) -> None:
+        """HDR-05"""
+        headers = {"Retry-After": "60", "Content-Language": "de"}
+        answers = [HttpResponseNotAllowed(["POST"]), HttpResponse("x", headers=headers)]
+        answers[1].status_code = 429
+        allow, later = [in_one_form(answer) for answer in answers]
+        self.assertEqual((allow.status_code, allow["Allow"]), (405, "POST"))
+        self.assertEqual((later.status_code, later["Retry-After"]), (429, "60"))
+        self.assertEqual(later["Content-Type"], "application/problem+json")
+        self.assertNotIn("Content-Language", later)
+
+    def test_a_mail_that_cannot_be_sent_is_told_to_the_log(self) -> None:
+        """EML-08"""
+        letter = mail.letter("ada@example.org", "x", "y")
+        with (
+            patch.object(letter, "send", side_effect=ValueError),
+            self.assertLogs("accounts", logging.ERROR) as caught,
+        ):
+            mail.Outbox()._deliver(letter)
+        self.assertIn("could not be sent", caught.output[0])
 
     def test_every_answer_below_auth_has_the_headers(self) -> None:
         """HDR-01, HDR-02, HDR-03, HDR-04, RST-07"""

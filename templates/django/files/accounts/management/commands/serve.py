@@ -46,20 +46,26 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"auth: DEVELOPMENT on {where}: cookies without Secure, mail in .auth-dev/mail"
             )
-        server = create_server(
-            application,
-            host=host,
-            port=port,
-            threads=THREADS,
-            # No name of the server, and no header of a proxy: the module reads X-Forwarded-For
-            # itself, by AUTH_TRUSTED_PROXIES.
-            ident=None,
-            clear_untrusted_proxy_headers=False,
-        )
-        if not isinstance(server, BaseWSGIServer):
-            raise CommandError("ADDR is more than one socket")
-        server.channel_class = Channel
-        server.run()
+        server_at(host, port, application).run()
+
+
+def server_at(host: str, port: int, application: Any) -> BaseWSGIServer:
+    server = create_server(
+        application,
+        host=host,
+        port=port,
+        threads=THREADS,
+        # Larger ones are refused before they are read to the end.
+        max_request_body_size=conf.current().policy.body,
+        # No name of the server, and no header of a proxy: the module reads X-Forwarded-For itself,
+        # by AUTH_TRUSTED_PROXIES.
+        ident=None,
+        clear_untrusted_proxy_headers=False,
+    )
+    if not isinstance(server, BaseWSGIServer):
+        raise CommandError("ADDR is more than one socket")
+    server.channel_class = Channel
+    return server
 
 
 class Channel(HTTPChannel):
