@@ -54,8 +54,9 @@ pub fn of_project(input: &Input<'_>, recorded: Option<&Facts>) -> Result<Facts> 
     project["root"] = input.folder.is_empty().into();
     project["folder"] = input.folder.into();
     for fact in &input.pack.manifest.fact {
-        let set = anchor::glob_set(&fact.exists)?;
-        project[&fact.name] = input.tree.iter().any(|(path, _)| set.is_match(path.as_str())).into();
+        let (set, other) = (anchor::glob_set(&fact.exists)?, anchor::glob_set(&fact.unless)?);
+        let has = |set: &globset::GlobSet| input.tree.iter().any(|(path, _)| set.is_match(path.as_str()));
+        project[&fact.name] = (has(&set) && !has(&other)).into();
     }
     // Files stay where they are when the repository grows around the app, or the app by what was generated.
     let names = input.pack.manifest.fact.iter().map(|fact| fact.name.as_str());
@@ -112,6 +113,10 @@ fn answered(pack: &Pack, modules: &[&String], options: &Options, facts: &mut Fac
     facts.insert("module".into(), Value::Object(all.collect()));
     for (id, answer) in options {
         facts.insert(id.clone(), json!(answer));
+    }
+    // Files may use them: they are the same whatever the project is.
+    for var in pack.manifest.var.iter().filter(|var| var.is_constant()) {
+        facts.insert(var.name.clone(), json!(var.value));
     }
 }
 

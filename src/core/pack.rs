@@ -229,12 +229,22 @@ pub struct Var {
     pub value: String,
 }
 
-/// `project.<name>` in templates: whether the project has a file that matches.
+impl Var {
+    /// Whether its value is no template.
+    #[must_use]
+    pub fn is_constant(&self) -> bool {
+        !self.value.contains('[')
+    }
+}
+
+/// `project.<name>` in templates: whether the project has a file that matches, and none that speaks against it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fact {
     pub name: String,
     pub exists: Vec<String>,
+    #[serde(default)]
+    pub unless: Vec<String>,
 }
 
 /// Files of a folder that are in another folder as well; of the pack's own, for projects of another layout.
