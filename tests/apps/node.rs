@@ -95,13 +95,25 @@ fn attacks_on_an_api_on_node_fail() {
     is_attacked(&project.dir.join("app"));
 }
 
+/// What a guard lets one user see is kept out of what Next stores for everybody. Served is the probe's build.
+fn is_not_stored(app: &Path) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    drop(listener);
+    let mut command = Command::new("node");
+    command.args(["--import", "./src/auth/resolve.mjs", "stored.ts", &port]);
+    must(command.current_dir(app).env("PATH", path()));
+}
+
 /// One app for all of it: to install and to build it takes most of the time.
 #[test]
 fn a_next_app_is_checked_attacked_and_pleases_the_linters() {
     let _turn = turn();
     let project = checked("nextjs", &[]);
     let app = project.dir.join("shop");
+    common::copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/apps/nextjs"), &app);
     is_attacked(&app);
+    is_not_stored(&app);
     // The libraries are those of the probe's build.
     pleases(&app, &["src/**/*.ts"]);
     must(Command::new("npm").current_dir(&app).env("PATH", path()).args(["run", "lint"]));

@@ -56,13 +56,13 @@ pub fn empty(name: &str) -> Project {
     Project { _temp: temp, dir }
 }
 
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         let target = to.join(entry.file_name());
         if entry.file_type().unwrap().is_dir() {
             if !BUILT.contains(&entry.file_name().to_str().unwrap_or_default()) {
-                fs::create_dir(&target).unwrap();
+                fs::create_dir_all(&target).unwrap();
                 copy(&entry.path(), &target);
             }
         } else {

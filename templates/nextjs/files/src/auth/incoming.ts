@@ -2,7 +2,7 @@
  * The request as Node received it. Next hands handlers a `Request`, and pages none: neither has the
  * socket's peer, and both join a header that came twice.
  *
- * Node announces every request of its server before anybody sees it. What is kept then follows the
+ * Node announces every request of its servers before anybody sees it. What is kept then follows the
  * request through Next, to handlers, pages and actions alike.
  */
 
@@ -27,12 +27,21 @@ export interface Announced {
   readonly server: Server;
 }
 
-/** Keeps each request from now on, and shows it to `look` first. */
-export function watch(look: (announced: Announced) => void = () => undefined) {
+/** Next tells its port in `PORT`. Other servers of the process, such as one for metrics, are not its. */
+function isNexts({ request }: Announced): boolean {
+  return String(request.socket.localPort) === process.env["PORT"];
+}
+
+/** Keeps each request to Next's server from now on, and shows it to `look` first. */
+export function watch(
+  look: (announced: Announced) => void = () => undefined,
+  isOurs: (announced: Announced) => boolean = isNexts,
+) {
   const requests = shared[KEY] ?? new AsyncLocalStorage<IncomingMessage>();
   shared[KEY] = requests;
   subscribe("http.server.request.start", (message) => {
     const announced = message as Announced;
+    if (!isOurs(announced)) return;
     look(announced);
     mend(announced.request);
     requests.enterWith(announced.request);
@@ -58,4 +67,16 @@ export function incoming(): IncomingMessage {
   const request = shared[KEY]?.getStore();
   if (!request) throw new Problem("unavailable");
   return request;
+}
+
+/**
+ * Whether `seen`, the headers that Next shows, are those of the request at hand. It shows none where it
+ * stores the answer for everybody, and what this module keeps must not be used there either. Where no
+ * request was announced, [`incoming`] refuses.
+ */
+export function isShown(seen: Pick<Headers, "get" | "keys">): boolean {
+  const request = shared[KEY]?.getStore();
+  const cookie = request?.headers.cookie ?? null;
+  const isNone = seen.keys().next().done === true;
+  return !isNone && (!request || seen.get("cookie") === cookie);
 }

@@ -8,6 +8,7 @@
 import { headers } from "next/headers";
 import { redirect } from "next/navigation";
 
+import { isShown } from "./incoming";
 import { running } from "./running";
 import type { Level } from "./server";
 import type { User } from "./user";
@@ -52,17 +53,30 @@ export function withFreshUser<C>(run: Handler<C>) {
 }
 
 /** What answers below `/auth`. */
-export function handle(request: Request): Promise<Response> {
+export async function handle(request: Request): Promise<Response> {
+  await refuseStored();
   return running().answer(request);
 }
 
 async function find(level: Level): Promise<User | undefined> {
-  // Tells Next that the answer is for this request alone: it is never rendered before.
-  await headers();
+  await refuseStored();
   return running().user(level);
 }
 
 function guarded<C>(level: Level, run: Handler<C>) {
-  return (request: Request, context: C): Promise<Response> =>
-    running().guard(level, (user) => run(user, request, context));
+  return async (request: Request, context: C): Promise<Response> => {
+    await refuseStored();
+    return running().guard(level, (user) => run(user, request, context));
+  };
+}
+
+/**
+ * Tells Next that the answer is for this request alone: it is neither rendered before nor stored. A route
+ * that is stored all the same fails, when it is built or when it is asked for.
+ */
+async function refuseStored(): Promise<void> {
+  if (isShown(await headers())) return;
+  throw new Error(
+    'who is signed in was asked for by a route whose answer Next stores for everybody: take `dynamic = "force-static"` out of it and of the layouts above it',
+  );
 }

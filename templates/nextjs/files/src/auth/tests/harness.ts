@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import {
   createServer,
   type IncomingMessage,
+  type Server,
   type ServerResponse,
 } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -55,7 +56,10 @@ export interface Answer {
 
 export type Json = Record<string, unknown> | string;
 
-watch();
+/** The servers that stand for Next's. */
+export const servers = new WeakSet<Server>();
+
+watch(undefined, ({ server }) => servers.has(server));
 
 /** As Next does it: a `Request` in, a `Response` out, handlers of the application's own beside the module's. */
 async function serve(
@@ -85,6 +89,14 @@ async function serve(
   response.statusCode = answer.status;
   response.setHeaders(answer.headers);
   response.end(answer.body ? await text(answer.body) : undefined);
+}
+
+/** Starts a server on this machine, and tells where. */
+export async function listening(server: Server): Promise<string> {
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  return `http://127.0.0.1:${String(port)}`;
 }
 
 /** A browser: keeps cookies, and says where its requests come from. */
@@ -194,11 +206,8 @@ export class Lab {
     const server = createServer((incoming, response) => {
       void serve(auth, incoming, response);
     });
-    server.listen(0, "127.0.0.1");
-    this.#base = once(server, "listening").then(() => {
-      const { port } = server.address() as AddressInfo;
-      return `http://127.0.0.1:${String(port)}`;
-    });
+    servers.add(server);
+    this.#base = listening(server);
     this.#close = async () => {
       server.closeAllConnections();
       server.close();

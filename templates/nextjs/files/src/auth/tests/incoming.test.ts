@@ -1,13 +1,14 @@
 /** Attacks on what a request says of itself, before anything of the application sees it. */
 
 import assert from "node:assert/strict";
+import { createServer } from "node:http";
 import { connect } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { text } from "node:stream/consumers";
 
 import { Problem } from "../problem";
-import { incoming } from "../incoming";
-import { Lab } from "./harness";
+import { incoming, isShown } from "../incoming";
+import { Lab, listening, servers } from "./harness";
 
 describe("requests", () => {
   let lab: Lab;
@@ -16,9 +17,9 @@ describe("requests", () => {
   });
   after(() => lab.close());
 
-  /** Sends a request as it stands, byte for byte; gives the answer's first line. */
-  const sent = async (lines: string[]) => {
-    const { port } = new URL(await lab.origin());
+  /** Sends a request as it stands, byte for byte; gives the answer's status and all of it. */
+  const sent = async (lines: string[], origin = lab.origin()) => {
+    const { port } = new URL(await origin);
     const socket = connect(Number(port), "127.0.0.1");
     socket.write(`${[...lines, "connection: close"].join("\r\n")}\r\n\r\n`);
     const answer = await text(socket);
@@ -63,6 +64,36 @@ describe("requests", () => {
       "content-length: 0",
     ]);
     assert.equal(status, 403);
+  });
+
+  test("SES-14 where Next shows other headers than those that came, nobody is found out", async () => {
+    const shown: boolean[] = [];
+    const server = createServer((request, response) => {
+      const { cookie = "", host = "" } = request.headers;
+      const headers = [
+        {},
+        { host },
+        { host, cookie: "a=other" },
+        { host, cookie },
+      ];
+      shown.push(...headers.map((given) => isShown(new Headers(given))));
+      response.end();
+    });
+    servers.add(server);
+    const lines = ["GET / HTTP/1.1", "host: app.example.com", "cookie: a=b"];
+    await sent(lines, listening(server));
+    server.close();
+    assert.deepEqual(shown, [false, false, false, true]);
+  });
+
+  test("a server that is not Next's gets its requests as they came", async () => {
+    const server = createServer(({ method, url }, response) => {
+      response.end(`${method ?? ""} ${url ?? ""}`);
+    });
+    const lines = ["TRACE http://a.example/b HTTP/1.1", "host: a.example"];
+    const { answer } = await sent(lines, listening(server));
+    server.close();
+    assert.match(answer, /TRACE http:\/\/a\.example\/b/);
   });
 
   test("SES-14 what no server received is nobody's", () => {

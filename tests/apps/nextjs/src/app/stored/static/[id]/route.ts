@@ -1,0 +1,5 @@
+import { withUser } from "../../../../auth";
+
+export const dynamic = "force-static";
+
+export const GET = withUser((user) => Response.json({ for: user.email }));
