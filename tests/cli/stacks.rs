@@ -373,6 +373,91 @@ fn next_projects_that_cannot_be_served_are_refused() {
     }
 }
 
+/// Next takes `app/` of the project's own folder where there is one, so all of it stands there.
+#[test]
+fn a_next_project_with_two_folders_of_that_name_keeps_to_the_one_that_next_takes() {
+    let project = nextjs("root");
+    std::fs::create_dir_all(project.dir.join("src/app")).unwrap();
+    std::fs::write(project.dir.join("src/app/providers.tsx"), "export {};\n").unwrap();
+    run(&project.dir, &["add", "--yes", "--no-check"]).exits(0);
+    assert!(
+        project.dir.join("app/auth/[...path]/route.ts").is_file() && project.dir.join("instrumentation.ts").is_file()
+    );
+    assert!(!project.dir.join("src/auth").exists() && !project.dir.join("src/app/auth").exists());
+}
+
+/// `await` needs an asynchronous function, and a second file of that name would go unnoticed.
+#[test]
+fn what_next_runs_at_the_start_is_left_to_the_user_where_it_cannot_be_wired() {
+    for (name, text) in [
+        ("src/instrumentation.ts", "export function register() {\n  measure();\n}\n"),
+        ("src/instrumentation.tsx", "export const register = async () => {\n  measure();\n};\n"),
+        ("src/instrumentation.js", "export { register } from \"./measure\";\n"),
+    ] {
+        let project = nextjs("src");
+        std::fs::write(project.dir.join(name), text).unwrap();
+        let done = run(&project.dir, &["add", "--yes", "--no-check", "--json"]).exits(0).json();
+        let left = done["manual"].as_array().unwrap();
+        assert_eq!(left.len(), 1, "{name}: {left:?}");
+        assert!(left[0]["text"].as_str().unwrap().contains("./auth/start"), "{name}: {left:?}");
+        assert_eq!(read(&project.dir, name), text);
+        let beside = std::fs::read_dir(project.dir.join("src")).unwrap().map(|entry| entry.unwrap().file_name());
+        let starts = beside.filter(|file| file.to_string_lossy().starts_with("instrumentation"));
+        assert_eq!(starts.count(), 1, "{name}");
+    }
+    let project = nextjs("src");
+    let name = "src/instrumentation.js";
+    std::fs::write(project.dir.join(name), "export async function register() {\n  measure();\n}\n").unwrap();
+    let done = run(&project.dir, &["add", "--yes", "--no-check", "--json"]).exits(0).json();
+    assert_eq!(done["manual"], serde_json::json!([]));
+    assert!(read(&project.dir, name).contains("    start();\n  }\n  measure();"));
+}
+
+/// Only a name of an object is added to.
+#[test]
+fn a_next_config_that_is_no_object_is_left_to_the_user() {
+    for text in [
+        "const config = (phase) => ({});\n\nexport default config;\n",
+        "async function config() {\n  return {};\n}\n\nexport default config;\n",
+        "export default (phase) => ({});\n",
+        "import config from \"./base\";\n\nexport default config;\n",
+    ] {
+        let project = nextjs("root");
+        std::fs::write(project.dir.join("next.config.mjs"), text).unwrap();
+        let done = run(&project.dir, &["add", "--yes", "--no-check", "--json"]).exits(0).json();
+        assert_eq!(done["manual"].as_array().unwrap().len(), 1, "{text}");
+        assert_eq!(read(&project.dir, "next.config.mjs"), text);
+    }
+    for text in [
+        "const config = { reactStrictMode: true };\n\nexport default config;\n",
+        "const config: NextConfig = { reactStrictMode: true };\n\nexport default config;\n",
+        "const config = {\n  trailingSlash: false,\n} satisfies NextConfig;\n\nexport default config;\n",
+    ] {
+        let project = nextjs("src");
+        std::fs::write(project.dir.join("next.config.ts"), text).unwrap();
+        let done = run(&project.dir, &["add", "--yes", "--no-check", "--json"]).exits(0).json();
+        assert_eq!(done["manual"], serde_json::json!([]), "{text}");
+    }
+}
+
+#[test]
+fn a_next_project_with_other_paths_is_refused_however_it_says_so() {
+    for (text, told) in [
+        ("const basePath = \"/shop\";\nexport default { reactStrictMode: true, basePath };\n", "basePath = \"/shop\""),
+        ("import { basePath } from \"./paths\";\nexport default { basePath };\n", "basePath }"),
+        ("const config = {};\nconfig.basePath = \"/shop\";\nexport default config;\n", "config.basePath"),
+        ("export default { \"basePath\": \"/shop\" };\n", "\"basePath\""),
+        ("export default { trailingSlash: true };\n", "trailingSlash: true"),
+        ("const trailingSlash = isOld;\nexport default { trailingSlash };\n", "trailingSlash = isOld"),
+        ("export default { output: process.env.STATIC ? \"export\" : undefined };\n", "output: "),
+    ] {
+        let project = nextjs("root");
+        std::fs::write(project.dir.join("next.config.mjs"), text).unwrap();
+        let said = run(&project.dir, &["add", "--yes", "--no-check"]).exits(4).err;
+        assert!(said.contains(told), "{text}: {said}");
+    }
+}
+
 /// A folder with a program of that name in it.
 fn program(name: &str, script: &str) -> Project {
     use std::os::unix::fs::PermissionsExt as _;
