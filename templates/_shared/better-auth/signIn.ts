@@ -116,20 +116,20 @@ async function right(
 ): Promise<void> {
   const renewed = isOutdated(stored)
     ? await parts.hasher.hash(password)
-    : undefined;
+    : stored;
   await ctx.context.adapter.transaction(async (rows) => {
-    const where = [{ field: "id", value: user.id }];
-    await rows.updateMany({
-      model: "user",
-      where,
-      update: { failedLogins: 0 },
+    // A password that was replaced meanwhile gives no new guesses at the one in its place.
+    const same = [...ownedBy(user.id), { field: "password", value: stored }];
+    const proven = await rows.updateMany({
+      model: "account",
+      where: same,
+      update: { password: renewed },
     });
-    if (renewed !== undefined) {
-      const same = [...ownedBy(user.id), { field: "password", value: stored }];
+    if (proven > 0) {
       await rows.updateMany({
-        model: "account",
-        where: same,
-        update: { password: renewed },
+        model: "user",
+        where: [{ field: "id", value: user.id }],
+        update: { failedLogins: 0 },
       });
     }
     await throttle.refund(rows, parts.keys.ofSource("guess", visit().ip));

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
 import { PW } from "../commonPasswords[= js =]";
+import { Hasher } from "../passwords[= js =]";
 import { parseIp } from "../visit[= js =]";
 import { sourceOf } from "../throttle[= js =]";
 import { Lab, PASSWORD } from "./harness[= js =]";
@@ -183,6 +184,21 @@ describe("passwords", () => {
     assert.ok([200, 401].includes(answer.status));
     lab.rows(`UPDATE auth_user SET epoch = epoch + 1 WHERE email = '${email}'`);
     assert.equal(await late.isSignedIn(), false);
+  });
+
+  test("THR-09 a password that is replaced while it is tried gives no new guesses", async (t) => {
+    const { email } = await lab.member();
+    lab.rows(`UPDATE auth_user SET failedLogins = 7 WHERE email = '${email}'`);
+    const verify = t.mock.method(Hasher.prototype, "verify", () => {
+      lab.rows(
+        `UPDATE auth_account SET password = 'another' WHERE userId = (SELECT id FROM auth_user WHERE email = '${email}')`,
+      );
+      return Promise.resolve(true);
+    });
+    await (await lab.client()).login(email);
+    assert.equal(verify.mock.callCount(), 1);
+    const sql = `SELECT failedLogins FROM auth_user WHERE email = '${email}'`;
+    assert.equal(lab.rows(sql)[0]?.["failedLogins"], 7);
   });
 
   test("STO-02 the database keeps what may be there once", () => {
