@@ -1,4 +1,4 @@
-/** `node src/auth/operator.mjs`: what an operator does to accounts. */
+/** `node --env-file=.env [% if project.src %]src/[% endif %]auth/operate.mjs`: what an operator does to accounts. */
 
 import "./resolve.mjs";
 

@@ -25,6 +25,8 @@ const MAIL_FROM_FIX =
 const SMTP_FIX = "Set it to SMTP_URL=smtps://USER:PASSWORD@HOST";
 
 export const DEVELOPMENT_FOLDER = ".auth-dev";
+// Next reads `.env` in production, too, and this file in `next dev` alone.
+const DEVELOPMENT_FILE = ".env.development.local";
 
 /** A setting that keeps the module from starting: which, why, and what to do. */
 export class SettingError extends Error {
@@ -106,7 +108,7 @@ export interface Settings {
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Reads the process environment; in development also `.env`, which it creates if need be. */
+/** Reads the process environment; in development also a file of its own, which it creates if need be. */
 export function fromEnvironment(
   environment: Environment = process.env,
 ): Settings {
@@ -201,10 +203,10 @@ function number(values: Values, [name, preset, low, high]: Limit): number {
 /** Made at the first start, in a file that only its owner reads and git ignores. */
 function developmentValues(values: Values): Map<string, string> {
   mkdirSync(DEVELOPMENT_FOLDER, { recursive: true, mode: 0o700 });
-  const kept = readEnv(".env");
+  const kept = readEnv(DEVELOPMENT_FILE);
   if (!values.has("AUTH_SECRET") && !kept.has("AUTH_SECRET")) {
     const made = randomBytes(32).toString("base64");
-    appendPrivately(".env", `AUTH_SECRET=${made}\n`);
+    appendPrivately(DEVELOPMENT_FILE, `AUTH_SECRET=${made}\n`);
     kept.set("AUTH_SECRET", made);
   }
   const made = new Map([

@@ -1,7 +1,13 @@
 /** What production does not start with; the tables; the command line. */
 
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import {
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -79,6 +85,26 @@ describe("settings", () => {
       ["AUTH_SIGN_IN_PATH", "/\\\\evil.example"],
     ] as const) {
       refused({ [name]: value }, name);
+    }
+  });
+
+  test("CFG-05 a secret of development stays out of what production reads", () => {
+    const before = process.cwd();
+    process.chdir(mkdtempSync(join(folder, "development-")));
+    try {
+      const made = environment(folder)["AUTH_SECRET"] ?? "";
+      writeFileSync(".env", `AUTH_SECRET=${made}\n`);
+      const first = fromEnvironment({ AUTH_ENV: "development" });
+      assert.notDeepEqual(first.secret, Buffer.from(made, "base64"));
+      const kept = ".env.development.local";
+      assert.ok(
+        readFileSync(kept, "utf8").includes(first.secret.toString("base64")),
+      );
+      assert.equal(statSync(kept).mode & 0o777, 0o600);
+      const again = fromEnvironment({ AUTH_ENV: "development" });
+      assert.deepEqual(again.secret, first.secret);
+    } finally {
+      process.chdir(before);
     }
   });
 
