@@ -44,9 +44,17 @@ pub struct Announced {
 
 impl AdditionalProviderMetadata for Announced {}
 
-/// One provider's description. Who comes while it is fetched waits for the same answer.
+/// One provider's description. Who comes while it is fetched waits for the same answer, also for none: asking
+/// in turn, the last of many would wait for all timeouts of a dead provider.
 #[derive(Default)]
-pub struct Cache(Mutex<Option<Known>>);
+pub struct Cache(Mutex<Slot>);
+
+#[derive(Default)]
+struct Slot {
+    known: Option<Known>,
+    /// When asking last ended without an answer.
+    failed: Option<Instant>,
+}
 
 struct Known {
     metadata: Arc<Metadata>,
@@ -64,13 +72,21 @@ impl Cache {
         lifetime: Duration,
         development: bool,
     ) -> Result<Arc<Metadata>, Failure> {
-        let mut known = self.0.lock().await;
-        if let Some(known) = known.as_ref().filter(|known| known.fetched.elapsed() < lifetime) {
+        let came = Instant::now();
+        let mut slot = self.0.lock().await;
+        if let Some(known) = slot.known.as_ref().filter(|known| known.fetched.elapsed() < lifetime) {
             return Ok(known.metadata.clone());
         }
-        let metadata = Arc::new(discover(issuer, http, development).await?);
-        let renewed = known.as_ref().and_then(|known| known.renewed);
-        *known = Some(Known { metadata: metadata.clone(), fetched: Instant::now(), renewed });
+        if slot.failed.is_some_and(|failed| failed >= came) {
+            return Err(Failure::Unavailable);
+        }
+        let found = discover(issuer, http, development).await;
+        if found.is_err() {
+            slot.failed = Some(Instant::now());
+        }
+        let metadata = Arc::new(found?);
+        let renewed = slot.known.as_ref().and_then(|known| known.renewed);
+        slot.known = Some(Known { metadata: metadata.clone(), fetched: Instant::now(), renewed });
         Ok(metadata)
     }
 
@@ -82,7 +98,7 @@ impl Cache {
         cooldown: Duration,
     ) -> Result<Option<Arc<Metadata>>, Failure> {
         let mut slot = self.0.lock().await;
-        let Some(known) = slot.as_mut() else {
+        let Some(known) = slot.known.as_mut() else {
             return Ok(None);
         };
         if known.renewed.is_some_and(|renewed| renewed.elapsed() < cooldown) {

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import time
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
@@ -55,25 +56,32 @@ class Known:
 
 
 class Cache:
-    """One provider's description. Who comes while it is fetched waits for the same answer."""
+    """One provider's description. Who comes while it is fetched waits for the same answer, also for
+    none: asking in turn, the last of many would wait for all timeouts of a dead provider."""
 
     def __init__(self, provider: Provider, http: Http, settings: Settings) -> None:
         self._provider = provider
         self._http = http
         self._settings = settings
         self._known: Known | None = None
+        # When asking last ended without an answer.
+        self._failed = -math.inf
         self._asking = asyncio.Lock()
 
     async def get(self) -> Known:
         """At most `settings.keys` old: a key that the provider withdrew is gone by then."""
+        came = time.monotonic()
         async with self._asking:
             known, at = self._known, time.monotonic()
             if known is not None and at - known.fetched < self._settings.keys:
                 return known
+            if self._failed >= came:
+                raise Unavailable
             try:
                 description = await self._discover()
                 keys = await self._keys(description)
             except CallError as error:
+                self._failed = time.monotonic()
                 raise unreachable(error) from None
             renewed = known.renewed if known is not None else None
             self._known = Known(description, keys, at, renewed)

@@ -479,6 +479,25 @@ def test_oic_18_no_call_follows_a_redirect(world: World) -> None:
     assert world.elsewhere.log == []
 
 
+def test_oic_18_many_wait_for_a_dead_provider_once(world: World) -> None:
+    world.restart()
+    world.provider.instead = {CONFIGURATION: Instead(500, seconds=2)}
+    before = world.provider.count(CONFIGURATION)
+
+    def start(turn: int) -> httpx2.Response:
+        browser = world.site.browser(f"192.0.2.{turn}")
+        answer: httpx2.Response = browser.post("/auth/oidc/test/start", {})
+        return answer
+
+    with ThreadPoolExecutor(5) as pool:
+        for answer in pool.map(start, range(5)):
+            assert refused(answer) == (502, "provider_unavailable")
+    assert world.provider.count(CONFIGURATION) == before + 1
+    world.provider.instead = {}
+    answer = world.sign_in(world.site.browser())
+    assert answer.status_code == 303, "whoever comes later asks again"
+
+
 def test_oic_18_a_slow_or_endless_provider_costs_little(world: World) -> None:
     world.restart(timeout=1)
     for instead in (Instead(seconds=60), Instead(is_endless=True), Instead(500)):

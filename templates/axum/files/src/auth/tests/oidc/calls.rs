@@ -80,6 +80,22 @@ async fn oic_18_a_dead_provider_is_unavailable() {
 }
 
 #[tokio::test]
+async fn oic_18_many_wait_for_a_dead_provider_once() {
+    let world = World::new().await;
+    let slow = Instead { delay: Duration::from_secs(2), ..Instead::new(500, "{}") };
+    world.provider.does().instead.insert(CONFIGURATION, slow);
+    let browsers = (0..5).map(|turn| world.app.browser().from([192, 0, 2, turn]));
+    let starts = browsers.map(|browser| browser.json("/auth/oidc/test/start", &json!({})));
+    let instances = [world.app.router.clone()];
+    for answer in world.app.spread(&instances, starts.collect::<Vec<_>>()).await {
+        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (502, "provider_unavailable"));
+    }
+    assert_eq!(world.provider.count(CONFIGURATION), 1);
+    world.provider.does().instead.clear();
+    assert_eq!(world.sign_in(&mut world.app.browser()).await.status, 303, "whoever comes later asks again");
+}
+
+#[tokio::test]
 async fn oic_25_a_token_endpoint_that_talks_nonsense_signs_nobody_in() {
     let world = World::new().await;
     let html = Instead { content_type: "text/html", ..Instead::new(200, "<html>") };
