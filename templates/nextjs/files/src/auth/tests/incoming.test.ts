@@ -70,7 +70,7 @@ describe("requests", () => {
     const shown: boolean[] = [];
     const server = createServer((request, response) => {
       const { cookie = "", host = "" } = request.headers;
-      const headers = [
+      const headers: Record<string, string>[] = [
         {},
         { host },
         { host, cookie: "a=other" },
