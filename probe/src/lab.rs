@@ -35,9 +35,8 @@ pub const PROXY: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// What the attacks go against.
 pub enum Target {
-    /// A folder with the application, started from the contract; the server that its databases are made on, if it is
-    /// PostgreSQL and not one of this run alone.
-    Folder { folder: PathBuf, server: Option<String> },
+    /// A folder with the application, started from the contract.
+    Folder(PathBuf),
     /// An application that runs, at an address that was checked.
     Running { address: SocketAddr, origin: String, smtp: Option<SocketAddr>, database: Option<String> },
 }
@@ -261,20 +260,26 @@ impl Lab {
         }
     }
 
+    /// Databases are made on that server, and not on one of this run alone.
+    #[must_use]
+    pub fn on(self, server: Server) -> Self {
+        Self { server: OnceLock::from(Ok(server)), ..self }
+    }
+
     pub fn is_interrupted(&self) -> bool {
         self.interrupted.load(Ordering::Relaxed)
     }
 
     /// Whether the probe starts the application, so that it owns its environment.
     pub fn starts(&self) -> bool {
-        matches!(self.target, Target::Folder { .. })
+        matches!(self.target, Target::Folder(_))
     }
 
     /// # Errors
     /// When the target is a URL.
     pub fn folder(&self) -> Result<&Path> {
         match &self.target {
-            Target::Folder { folder, .. } => Ok(folder),
+            Target::Folder(folder) => Ok(folder),
             Target::Running { .. } => {
                 bail!("the application runs elsewhere: its files and its start cannot be looked at")
             }
@@ -344,7 +349,7 @@ impl Lab {
             return Ok(app.clone());
         }
         let app = Arc::new(match &self.target {
-            Target::Folder { .. } => self.boot(&Setup::default())?,
+            Target::Folder(_) => self.boot(&Setup::default())?,
             Target::Running { address, origin, smtp, database } => {
                 self.running(*address, origin, *smtp, database.as_ref())?
             }
@@ -480,12 +485,7 @@ impl Lab {
     }
 
     fn server(&self) -> Result<&Server> {
-        let given = match &self.target {
-            Target::Folder { server, .. } => server.as_deref(),
-            Target::Running { .. } => None,
-        };
-        let open = || given.map_or_else(Server::start, Server::at).map_err(|error| format!("{error:#}"));
-        let server = self.server.get_or_init(open);
+        let server = self.server.get_or_init(|| Server::start().map_err(|error| format!("{error:#}")));
         server.as_ref().map_err(|error| anyhow!("{error}"))
     }
 

@@ -17,7 +17,7 @@ pub mod mail;
 pub mod outage;
 pub mod parallel;
 pub mod people;
-mod postgres_server;
+pub mod postgres_server;
 pub mod provider;
 pub mod random;
 pub mod report;

@@ -87,7 +87,7 @@ fn attacked(status: u16) -> Report {
     let script = folder.path().join("server.py");
     fs::write(&script, SERVER).unwrap();
     let contract = lenient(script.to_str().unwrap(), status);
-    let target = Target::Folder { folder: folder.path().to_owned(), server: None };
+    let target = Target::Folder(folder.path().to_owned());
     let interrupted = Arc::new(AtomicBool::new(false));
     let mut lab = Lab::new(contract, vec!["password".to_owned(), "tokens".to_owned()], target, interrupted);
     lab.mail_patience = Some(Duration::from_millis(200));

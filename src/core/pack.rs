@@ -44,6 +44,7 @@ pub struct Manifest {
     /// Files of a folder below `_shared/` that the pack has in a folder of its own.
     #[serde(default)]
     pub share: Vec<Mirror>,
+    /// Folders whose files the pack has at a second place.
     #[serde(default)]
     pub mirror: Vec<Mirror>,
     #[serde(default)]

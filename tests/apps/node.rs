@@ -122,7 +122,7 @@ fn a_next_app_is_checked_attacked_and_pleases_the_linters() {
 #[test]
 fn a_next_project_is_added_to_checked_and_given_back() {
     let _turn = turn();
-    is_checked_and_given_back("nextjs", "root");
+    is_checked_and_given_back("nextjs", "plain");
 }
 
 /// `MUTANTS` as for axum.

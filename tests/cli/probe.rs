@@ -279,6 +279,24 @@ fn what_is_for_a_running_app_is_not_for_a_folder() {
 }
 
 #[test]
+fn a_server_for_databases_is_looked_at_before_anything_is_built() {
+    let project = empty("shop");
+    run(&project.dir, &["new", ".", "--stack", "fastapi", "--db", "postgres", "--yes", "--no-check"]).exits(0);
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let dead = format!("postgres://auth:hidden@127.0.0.1:{port}/postgres");
+    let done = run(&project.dir, &["probe", "--database", &dead]).exits(1).err;
+    assert!(done.contains("`--database`") && done.contains("may sign in") && !done.contains("building"), "{done}");
+    for wrong in ["mysql://auth:hidden@127.0.0.1/a", "auth.db"] {
+        let done = run(&project.dir, &["probe", "--database", wrong]).exits(2).err;
+        assert!(done.contains("`--database`") && done.contains("postgres://") && !done.contains("hidden"), "{done}");
+    }
+    let project = empty("shop");
+    run(&project.dir, &["new", ".", "--stack", "fastapi", "--yes", "--no-check"]).exits(0);
+    let done = run(&project.dir, &["probe", "--database", "postgres://auth@127.0.0.1/a"]).exits(2).err;
+    assert!(done.contains("leave it out"), "{done}");
+}
+
+#[test]
 fn a_run_that_was_kept_is_in_no_patch() {
     let project = dumb();
     run(&project.dir, &["probe", "--no-build", "--only", "SES-08"]).exits(1);

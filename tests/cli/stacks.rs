@@ -317,7 +317,7 @@ fn a_next_project_is_wired_verified_and_taken_back() {
 /// Without `src/`, all of it stands beside `app/`, and stays there whatever is made later.
 #[test]
 fn a_next_project_without_src_keeps_to_its_layout() {
-    let project = nextjs("root");
+    let project = nextjs("plain");
     let before = tree(&project.dir);
     run(&project.dir, &["add", "--yes", "--no-check"]).exits(0);
     for path in ["instrumentation.ts", "app/auth/[...path]/route.ts", "auth/index.ts", "auth/AUDIT.md"] {
@@ -376,7 +376,7 @@ fn next_projects_that_cannot_be_served_are_refused() {
 /// Next takes `app/` of the project's own folder where there is one, so all of it stands there.
 #[test]
 fn a_next_project_with_two_folders_of_that_name_keeps_to_the_one_that_next_takes() {
-    let project = nextjs("root");
+    let project = nextjs("plain");
     std::fs::create_dir_all(project.dir.join("src/app")).unwrap();
     std::fs::write(project.dir.join("src/app/providers.tsx"), "export {};\n").unwrap();
     run(&project.dir, &["add", "--yes", "--no-check"]).exits(0);
@@ -422,7 +422,7 @@ fn a_next_config_that_is_no_object_is_left_to_the_user() {
         "export default (phase) => ({});\n",
         "import config from \"./base\";\n\nexport default config;\n",
     ] {
-        let project = nextjs("root");
+        let project = nextjs("plain");
         std::fs::write(project.dir.join("next.config.mjs"), text).unwrap();
         let done = run(&project.dir, &["add", "--yes", "--no-check", "--json"]).exits(0).json();
         assert_eq!(done["manual"].as_array().unwrap().len(), 1, "{text}");
@@ -451,7 +451,7 @@ fn a_next_project_with_other_paths_is_refused_however_it_says_so() {
         ("const trailingSlash = isOld;\nexport default { trailingSlash };\n", "trailingSlash = isOld"),
         ("export default { output: process.env.STATIC ? \"export\" : undefined };\n", "output: "),
     ] {
-        let project = nextjs("root");
+        let project = nextjs("plain");
         std::fs::write(project.dir.join("next.config.mjs"), text).unwrap();
         let said = run(&project.dir, &["add", "--yes", "--no-check"]).exits(4).err;
         assert!(said.contains(told), "{text}: {said}");

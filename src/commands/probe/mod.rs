@@ -13,8 +13,9 @@ use anyhow::{Context as _, Result};
 use authwright_probe::{
     asvs,
     catalogue::{self, Control},
-    contract::Contract,
+    contract::{Contract, DbKind},
     lab::{self, Lab},
+    postgres_server::Server,
     report::{Report, Verdict},
     run,
 };
@@ -271,7 +272,35 @@ fn local(context: &Context, args: &Args) -> Result<Goal> {
         let what = format!("`{}` is no folder", folder.display());
         return Err(Problem::problem(what, "name the app's folder, or the URL of an app that runs").into());
     }
-    foreign(context, contract, file, lab::Target::Folder { folder, server: args.database.clone() })
+    let server = server(args, &contract)?;
+    let goal = foreign(context, contract, file, lab::Target::Folder(folder))?;
+    Ok(Goal { lab: on(goal.lab, server), ..goal })
+}
+
+/// The server that the app's databases are made on, if `--database` names one.
+fn server(args: &Args, contract: &Contract) -> Result<Option<Server>> {
+    let Some(given) = &args.database else { return Ok(None) };
+    if !contract.db.as_ref().is_some_and(|db| db.kind == DbKind::Postgres) {
+        let what = "`--database` names a PostgreSQL server, and the contract has no database there";
+        return Err(Problem::usage(what, "leave it out: the app is given a database of its own").into());
+    }
+    let url = Url::parse(given).ok().filter(|url| ["postgres", "postgresql"].contains(&url.scheme()));
+    // Not shown: there may be a password in it.
+    let what = "what `--database` gives is no URL of a PostgreSQL server";
+    let url =
+        url.ok_or_else(|| Problem::usage(what, "give one such as postgres://USER:PASSWORD@127.0.0.1/postgres"))?;
+    let server = Server::at(&url).map_err(|error| {
+        let fix = "see that it runs there, and that its user may sign in from here and make databases";
+        Problem::problem(format!("the server that `--database` names cannot be used: {error:#}"), fix)
+    })?;
+    Ok(Some(server))
+}
+
+fn on(lab: Lab, server: Option<Server>) -> Lab {
+    match server {
+        Some(server) => lab.on(server),
+        None => lab,
+    }
 }
 
 /// An app with a lock: the lock names the modules, its pack the deviations.
@@ -296,12 +325,8 @@ fn generated(context: &Context, args: &Args, place: &Where) -> Result<Goal> {
     let contract = read(&folder.join(contract.as_str()))?;
     let modules: Vec<String> = lock.modules().into_iter().map(str::to_owned).collect();
     catalogue::known_modules(&modules)?;
-    let lab = Lab::new(
-        contract,
-        modules,
-        lab::Target::Folder { folder, server: args.database.clone() },
-        context.interrupt.shared(),
-    );
+    let server = server(args, &contract)?;
+    let lab = on(Lab::new(contract, modules, lab::Target::Folder(folder), context.interrupt.shared()), server);
     let record = (!args.no_record).then_some(Record { target, lock, other_contract });
     Ok(Goal { lab, deviations, record })
 }
