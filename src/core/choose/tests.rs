@@ -1,5 +1,5 @@
 use super::*;
-use crate::core::{pack::Beside, project::Text, testing::axum};
+use crate::core::{pack::declared::Beside, project::Text, testing::axum};
 
 /// The axum pack with two modules more and an option of two answers.
 fn pack() -> Pack {

@@ -18,7 +18,7 @@ const MAIN: &str = "fn main() {\n    axum::serve(l, app);\n}\n";
 fn an_app_in_another_form_than_is_served() {
     let mut pack = axum();
     pack.manifest.detect.unserved =
-        Some(pack::Unserved { app: vec!["src/lib.rs".to_owned()], reason: "why".to_owned() });
+        Some(pack::declared::Unserved { app: vec!["src/lib.rs".to_owned()], reason: "why".to_owned() });
     let told = |file: &str| {
         let found = detect(std::slice::from_ref(&pack), &tree(&[("Cargo.toml", AXUM), (file, "")]), None).unwrap();
         (found.verdict, found.projects.first().and_then(|project| project.reason.clone()))
