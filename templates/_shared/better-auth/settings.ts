@@ -25,6 +25,10 @@ const MAIL_FROM_FIX =
 const SMTP_FIX = "Set it to SMTP_URL=smtps://USER:PASSWORD@HOST";
 
 export const DEVELOPMENT_FOLDER = ".auth-dev";
+[%- if sign_in_page %]
+// Next reads `.env` in production, too, and this file in `next dev` alone.
+[%- endif %]
+const DEVELOPMENT_FILE = "[= secrets_file =]";
 
 /** A setting that keeps the module from starting: which, why, and what to do. */
 export class SettingError extends Error {
@@ -93,6 +97,10 @@ export interface Settings {
   readonly oldSecrets: readonly Buffer[];
   readonly baseUrl: string;
   readonly appName: string;
+[%- if sign_in_page %]
+  /** The application's page at which people sign in. */
+  readonly signInPath: string;
+[%- endif %]
   /** The path of the SQLite file. */
   readonly database: string;
   readonly mailFrom: string;
@@ -104,7 +112,7 @@ export interface Settings {
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Reads the process environment; in development also `.env`, which it creates if need be. */
+/** Reads the process environment; in development also a file of its own, which it creates if need be. */
 export function fromEnvironment(
   environment: Environment = process.env,
 ): Settings {
@@ -128,6 +136,9 @@ export function fromEnvironment(
       development,
     ),
     appName: values.get("AUTH_APP_NAME") ?? "app",
+[%- if sign_in_page %]
+    signInPath: pagePath(values, "AUTH_SIGN_IN_PATH", "/sign-in"),
+[%- endif %]
     database: databaseFile(required(values, "DATABASE_URL", DATABASE_FIX)),
     mailFrom: mailFrom(required(values, "AUTH_MAIL_FROM", MAIL_FROM_FIX)),
     smtp: development
@@ -155,6 +166,17 @@ function list(values: Values, name: string): string[] {
   const parts = (values.get(name) ?? "").split(",").map((part) => part.trim());
   return parts.filter((part) => part !== "");
 }
+[%- if sign_in_page %]
+
+/** A path of this application: nothing that a browser takes for another origin. */
+function pagePath(values: Values, name: string, preset: string): string {
+  const path = values.get(name) ?? preset;
+  if (!/^\/(?:[\w~-][\w.~/-]*)?$/.test(path)) {
+    throw new SettingError(name, "is not a path such as /sign-in");
+  }
+  return path;
+}
+[%- endif %]
 
 function isDevelopment(values: Values): boolean {
   const given = values.get("AUTH_ENV") ?? "production";
@@ -189,10 +211,10 @@ function number(values: Values, [name, preset, low, high]: Limit): number {
 /** Made at the first start, in a file that only its owner reads and git ignores. */
 function developmentValues(values: Values): Map<string, string> {
   mkdirSync(DEVELOPMENT_FOLDER, { recursive: true, mode: 0o700 });
-  const kept = readEnv(".env");
+  const kept = readEnv(DEVELOPMENT_FILE);
   if (!values.has("AUTH_SECRET") && !kept.has("AUTH_SECRET")) {
     const made = randomBytes(32).toString("base64");
-    appendPrivately(".env", `AUTH_SECRET=${made}\n`);
+    appendPrivately(DEVELOPMENT_FILE, `AUTH_SECRET=${made}\n`);
     kept.set("AUTH_SECRET", made);
   }
   const made = new Map([

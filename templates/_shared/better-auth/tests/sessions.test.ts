@@ -5,7 +5,7 @@ import { after, before, describe, test } from "node:test";
 
 import { createHash } from "node:crypto";
 
-import { Lab, ORIGIN, PASSWORD } from "./harness";
+import { Lab, ORIGIN, PASSWORD } from "./harness[= js =]";
 
 const SESSION = "__Host-auth-session";
 
