@@ -75,7 +75,7 @@ fn each_file_of_a_pack_stands_once() {
         assert!(paths.is_sorted_by(|one, next| one < next), "{}: {paths:?}", pack.manifest.id);
         for share in &pack.manifest.share {
             let shared = shared_folder(share, &[]).unwrap();
-            assert!(shared.len() > 5 && shared.iter().all(|file| pack.files.contains(file)), "{}", pack.manifest.id);
+            assert!(!shared.is_empty() && shared.iter().all(|file| pack.files.contains(file)), "{}", pack.manifest.id);
         }
     }
     let nowhere = Mirror { from: "nowhere/".to_owned(), to: String::new() };
