@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::{builds, common, tool, turn};
+use crate::{builds, common, tool, turn_aside};
 
 /// Second factors and other providers, and pages: there is nothing of that to attack.
 const NOTHING_THERE: [&str; 8] = ["no module", "no pages", "no page", "no HTML", "no redirect", "API", "html", "pages"];
@@ -28,7 +28,7 @@ fn copied(name: &str) -> PathBuf {
 }
 
 fn probed(name: &str, code: i32) -> Value {
-    let _turn = turn();
+    let _turn = turn_aside();
     let dir = copied(name);
     let contract = dir.join("contract.toml");
     let mut command = tool(&dir, &["probe", ".", "--contract", contract.to_str().unwrap(), "--json"]);

@@ -1,6 +1,6 @@
 //! Generated apps for real: the check builds and tests them, then their own tools look at them.
 //!
-//! All use one build folder and take turns: run them with `--test-threads=1`, or let the lock do it.
+//! What cargo builds takes turns in one build folder; what waits for programs on Node and Python takes turns of its own.
 #![expect(
     dead_code,
     clippy::disallowed_methods,
@@ -30,18 +30,48 @@ mod side_by_side;
 mod steps;
 
 use std::{
+    io::{Write as _, stderr},
     path::{Path, PathBuf},
     process::Command,
     sync::{Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Instant,
 };
 
 use serde_json::Value;
 
-static TURN: Mutex<()> = Mutex::new(());
+static BUILDS: Mutex<()> = Mutex::new(());
+static PROGRAMS: Mutex<()> = Mutex::new(());
+
+/// A test's turn; says how long it was.
+struct Turn {
+    _lock: MutexGuard<'static, ()>,
+    began: Instant,
+}
+
+impl Turn {
+    fn of(lock: &'static Mutex<()>) -> Self {
+        let lock = lock.lock().unwrap_or_else(PoisonError::into_inner);
+        Self { _lock: lock, began: Instant::now() }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let name = thread::current().name().unwrap_or_default().to_owned();
+        // Not by `eprintln!`, which keeps what a test says to itself while it passes.
+        _ = writeln!(stderr(), "{:>5} s  {name}", self.began.elapsed().as_secs());
+    }
+}
 
 /// One cargo at a time: two at once take twice as long and twice the memory.
-fn turn() -> MutexGuard<'static, ()> {
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+fn turn() -> Turn {
+    Turn::of(&BUILDS)
+}
+
+/// For what builds nothing with cargo. Attacks wait more than they compute, so it goes beside a build.
+fn turn_aside() -> Turn {
+    Turn::of(&PROGRAMS)
 }
 
 /// The folder that the tool's checks build in, shared by all apps.

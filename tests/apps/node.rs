@@ -10,7 +10,7 @@ use crate::{
     common::{self, Project, finished, must, of_stack, tree},
     holds,
     mutants::of_one_app,
-    severity, tool, turn,
+    severity, tool, turn_aside,
 };
 
 /// What `tools/install` puts beside the tests: a Node that current frameworks run on, and linters.
@@ -73,7 +73,7 @@ fn is_attacked(app: &Path) {
 
 #[test]
 fn new_is_checked_and_pleases_the_linters() {
-    let _turn = turn();
+    let _turn = turn_aside();
     let project = checked("express", &["--profile", "strict"]);
     let app = project.dir.join("shop");
     must(Command::new("npm").current_dir(&app).env("PATH", path()).args(["ci", "--ignore-scripts", "--silent"]));
@@ -82,14 +82,14 @@ fn new_is_checked_and_pleases_the_linters() {
 
 #[test]
 fn a_project_is_added_to_checked_and_given_back() {
-    let _turn = turn();
+    let _turn = turn_aside();
     is_checked_and_given_back("express", "plain");
     is_checked_and_given_back("express", "factory");
 }
 
 #[test]
 fn attacks_on_an_api_on_node_fail() {
-    let _turn = turn();
+    let _turn = turn_aside();
     let project = common::empty("probed");
     run(&project.dir, &["new", "app", "--stack", "express", "--yes", "--no-check"]).exits(0);
     is_attacked(&project.dir.join("app"));
@@ -108,7 +108,7 @@ fn is_not_stored(app: &Path) {
 /// One app for all of it: to install and to build it takes most of the time.
 #[test]
 fn a_next_app_is_checked_attacked_and_pleases_the_linters() {
-    let _turn = turn();
+    let _turn = turn_aside();
     let project = checked("nextjs", &[]);
     let app = project.dir.join("shop");
     common::copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/apps/nextjs"), &app);
@@ -121,13 +121,13 @@ fn a_next_app_is_checked_attacked_and_pleases_the_linters() {
 
 #[test]
 fn a_next_project_is_added_to_checked_and_given_back() {
-    let _turn = turn();
+    let _turn = turn_aside();
     is_checked_and_given_back("nextjs", "plain");
 }
 
 /// `MUTANTS` as for axum.
 #[test]
 fn mutants_on_node_are_noticed() {
-    let _turn = turn();
+    let _turn = turn_aside();
     of_one_app("express", &["new", "app", "--stack", "express", "--yes", "--no-check"], path().as_ref());
 }

@@ -7,7 +7,7 @@ use crate::{
     common::{self, Project, must, of_stack, tree},
     holds,
     mutants::of_one_app,
-    run, severity, turn,
+    run, severity, turn_aside,
 };
 
 /// A tool of the language, in a version that is known to be pleased.
@@ -38,7 +38,7 @@ fn made(stack: &str, options: &[&str]) -> Project {
 
 #[test]
 fn new_is_checked_and_pleases_the_linters() {
-    let _turn = turn();
+    let _turn = turn_aside();
     let options: [&[&str]; 2] = [
         &["--profile", "strict"],
         &["--db", "postgres", "--with", "password,oidc,tokens", "--providers", "microsoft,github,apple,keycloak"],
@@ -54,7 +54,7 @@ fn new_is_checked_and_pleases_the_linters() {
 
 #[test]
 fn a_project_is_added_to_checked_and_given_back() {
-    let _turn = turn();
+    let _turn = turn_aside();
     for name in ["plain", "factory"] {
         let project = of_stack("fastapi", name);
         let before = tree(&project.dir);
@@ -67,7 +67,7 @@ fn a_project_is_added_to_checked_and_given_back() {
 /// Of the critical controls; `SEVERITY=critical,high,medium,low` attacks by all, which takes six minutes.
 #[test]
 fn attacks_on_an_api_in_python_fail() {
-    let _turn = turn();
+    let _turn = turn_aside();
     let project = common::empty("probed");
     run(&project.dir, &[&EVERYTHING[..], &["--yes", "--no-check"]].concat()).exits(0);
     let severity = severity();
@@ -82,7 +82,7 @@ const DJANGO: &str = "[mypy]\nstrict = true\nplugins = mypy_django_plugin.main\n
 
 #[test]
 fn a_new_django_project_is_checked_and_pleases_the_linters() {
-    let _turn = turn();
+    let _turn = turn_aside();
     let project = made("django", &["--profile", "strict"]);
     let app = project.dir.join("shop");
     ruff(&app, ".");
@@ -96,7 +96,7 @@ fn a_new_django_project_is_checked_and_pleases_the_linters() {
 
 #[test]
 fn a_django_project_is_added_to_checked_and_given_back() {
-    let _turn = turn();
+    let _turn = turn_aside();
     for name in ["plain", "settings-package"] {
         let project = of_stack("django", name);
         let before = tree(&project.dir);
@@ -109,7 +109,7 @@ fn a_django_project_is_added_to_checked_and_given_back() {
 /// Of the critical controls; `SEVERITY=critical,high,medium,low` attacks by all, which takes nine minutes.
 #[test]
 fn attacks_on_a_django_project_fail() {
-    let _turn = turn();
+    let _turn = turn_aside();
     let project = common::empty("probed");
     run(&project.dir, &["new", "app", "--stack", "django", "--yes", "--no-check"]).exits(0);
     let severity = severity();
@@ -131,6 +131,6 @@ fn mutants_in_a_django_project_are_noticed() {
 }
 
 fn noticed(stack: &str, new: &[&str]) {
-    let _turn = turn();
+    let _turn = turn_aside();
     of_one_app(stack, &[new, &["--yes", "--no-check"]].concat(), &std::env::var_os("PATH").unwrap());
 }
