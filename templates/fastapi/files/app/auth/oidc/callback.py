@@ -1,14 +1,10 @@
 """The way back from a provider."""
 
-import asyncio
-from collections.abc import Iterable
-from dataclasses import dataclass
-[%- if 'apple' in providers %]
+[% if 'apple' in providers -%]
 from typing import Annotated
-[%- endif %]
-from urllib.parse import parse_qsl[% if 'apple' in providers %], urlencode[% endif %]
+from urllib.parse import urlencode
 
-import sqlalchemy as sa
+[% endif -%]
 from fastapi import APIRouter, [% if 'apple' in providers %]Depends, [% endif %]Request
 from starlette.responses import Response
 
@@ -17,53 +13,22 @@ from ..inputs import collected
 [% endif -%]
 from ..user import CurrentVisit, maybe_user
 from ..visit import Visit[% if 'apple' in providers %], visit_of[% endif %]
-from . import exchange, identities
+from . import identities
+from .answer import Answer, identified, [% if 'apple' in providers %]looked_at, [% endif %]parsed
 from .exchange import Person
-from .failure import Refused, Unavailable, told
-[%- if 'github' in providers %]
-from .oauth import person as person_of_api
-[%- endif %]
+from .failure import Refused
+from .question import redirect_uri
 from .settings import Provider
-from .start import named, redirect_uri
-from .transaction import Intent, is_same_user, mismatch, take
+from .start import named
+from .told import told
+from .transaction import browser_hash, take
+from .underway import Intent, Taken
 
 router = APIRouter()
 [%- if 'apple' in providers %]
 # Of requests that come from another site, always.
 foreign = APIRouter(prefix="/auth", tags=["auth"])
 [%- endif %]
-
-# All calls of one request together.
-PATIENCE_SECONDS = 10
-# More than any code takes.
-MAX_CODE = 4_096
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a provider answers. Other parameters are not looked at (OpenID Connect Core 3.1.2.5)."""
-
-    code: str | None = None
-    state: str | None = None
-    iss: str | None = None
-    error: str | None = None
-    # A parameter comes twice: two readers could take different ones (ASVS 15.3.7).
-    is_ambiguous: bool = False
-
-
-NAMES = ("code", "state", "iss", "error")
-
-
-def parsed(query: bytes) -> Answer:
-    pairs = looked_at(query)
-    names = [name for name, _ in pairs]
-    return Answer(**dict(pairs), is_ambiguous=len(names) != len(set(names)))
-
-
-def looked_at(query: bytes) -> list[tuple[str, str]]:
-    text = query.decode("ascii", "replace")
-    pairs: Iterable[tuple[str, str]] = parse_qsl(text, keep_blank_values=True)
-    return [(name, value) for name, value in pairs if name in NAMES]
 
 
 @router.get("/oidc/{name}/callback", status_code=303)
@@ -84,61 +49,29 @@ async def finish(visit: Visit, provider: Provider, answer: Answer) -> str:
     taken = await take(visit, answer.state)
     if taken is None:
         raise Refused("state")
-    reason = mismatch(taken, visit, provider)
+    reason = taken.mismatch(browser_hash(visit), provider)
     if reason is not None:
         raise Refused(reason)
     if answer.is_ambiguous:
         raise Refused("ambiguous")
-    try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            person = await identified(visit, provider, answer, taken)
-    except TimeoutError:
-        raise Unavailable from None
+    back = redirect_uri(visit.auth.settings.base_url, provider)
+    person = await identified(visit.auth.oidc, provider, answer, taken, back)
     await act(visit, provider, person, taken)
-    then: str = taken["next"]
-    return then
+    return taken.next
 
 
-async def identified(
-    visit: Visit, provider: Provider, answer: Answer, taken: sa.RowMapping
-) -> Person:
-    oidc, back = visit.auth.oidc, redirect_uri(visit, provider)
-[%- if 'github' in providers %]
-    if provider.preset.endpoints is not None:
-        code = code_of(answer, provider, must_say=False)
-        return await person_of_api(oidc, provider, code, taken, back)
-[%- endif %]
-    known = await oidc.known[provider.preset.id].get()
-    says = known.description.authorization_response_iss_parameter_supported
-    code = code_of(answer, provider, must_say=says)
-    return await exchange.person(oidc, provider, known, code, taken, back)
-
-
-def code_of(answer: Answer, provider: Provider, *, must_say: bool) -> str:
-    """The code, if the answer is this provider's (RFC 9207 2.4) and holds nothing else."""
-    if answer.iss != provider.issuer and (must_say or answer.iss is not None):
-        raise Refused("iss")
-    if answer.error is not None:
-        raise Refused("provider_error")
-    if not answer.code or len(answer.code) > MAX_CODE:
-        raise Refused("code")
-    return answer.code
-
-
-async def act(
-    visit: Visit, provider: Provider, person: Person, taken: sa.RowMapping
-) -> None:
+async def act(visit: Visit, provider: Provider, person: Person, taken: Taken) -> None:
     """Linking and proving anew are for the session that began them and for nobody else."""
-    if taken["intent"] == Intent.LOGIN:
+    if taken.intent is Intent.LOGIN:
         await identities.sign_in(visit, provider, person)
         return
     user = await maybe_user(visit)
-    if user is None or not is_same_user(taken, user):
+    if user is None or not taken.is_of(user.id, user.session):
         raise Refused("session")
-    if taken["intent"] == Intent.LINK:
+    if taken.intent is Intent.LINK:
         await identities.link(visit, user, provider, person)
     else:
-        await identities.reauth(visit, user, person, taken["created_at"])
+        await identities.reauth(visit, user, person, taken.created_at)
 [%- if 'apple' in providers %]
 
 

@@ -4,9 +4,6 @@ All of it stays here. The browser holds a random value in a cookie, the provider
 `nonce` and the challenge; none of them tells another (ASVS 10.1.2, RFC 9700 4.7).
 """
 
-from dataclasses import dataclass, field
-from enum import StrEnum
-
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,26 +13,10 @@ from ..db import now
 from ..user import User
 from ..visit import Visit
 from .settings import Provider
+from .underway import Intent, Opened, Taken
 
 # So many at most are open in one browser; another takes the place of the oldest.
 OPEN = 5
-
-
-class Intent(StrEnum):
-    """What the answer is for. One that was asked for one thing never does another."""
-
-    LOGIN = "login"
-    LINK = "link"
-    REAUTH = "reauth"
-
-
-@dataclass(frozen=True)
-class Opened:
-    """What the provider gets of a new transaction; the verifier not before the code comes back."""
-
-    state: str = field(default_factory=tokens.random)
-    nonce: str = field(default_factory=tokens.random)
-    verifier: str = field(default_factory=tokens.random)
 
 
 async def open_one(
@@ -86,26 +67,31 @@ async def make_room(db: AsyncConnection, browser: str) -> None:
     await db.execute(sa.delete(t).where(mine, t.c.state_hash.not_in(kept)))
 
 
-async def take(visit: Visit, state: str) -> sa.RowMapping | None:
+async def take(visit: Visit, state: str) -> Taken | None:
     """Takes a transaction out, whatever comes of it then: of several answers to one, the first
     counts, and a wrong one is not tried again (ASVS 15.4.2)."""
     t = tables.transactions
     mine = t.c.state_hash == tokens.digest(state)
     async with visit.auth.db.write() as db:
-        return await tables.row(db, sa.delete(t).where(mine).returning(t))
+        row = await tables.row(db, sa.delete(t).where(mine).returning(t))
+    return None if row is None else taken(row)
 
 
-def mismatch(taken: sa.RowMapping, visit: Visit, provider: Provider) -> str | None:
-    """Why an answer does not belong to it, if so: it must come in time, to the browser that began,
-    on the path of the provider that was asked."""
-    browser = visit.transaction
-    if browser is None or tokens.digest(browser) != taken["browser_hash"]:
-        return "browser"
-    if (taken["provider"], taken["issuer"]) != (provider.preset.id, provider.issuer):
-        return "provider"
-    return "expired" if taken["expires_at"] <= now() else None
+def taken(row: sa.RowMapping) -> Taken:
+    return Taken(
+        browser_hash=row["browser_hash"],
+        provider=row["provider"],
+        issuer=row["issuer"],
+        intent=Intent(row["intent"]),
+        user_id=row["user_id"],
+        session=row["session"],
+        nonce=row["nonce"],
+        verifier=row["verifier"],
+        next=row["next"],
+        created_at=row["created_at"],
+        expires_at=row["expires_at"],
+    )
 
 
-def is_same_user(taken: sa.RowMapping, user: User) -> bool:
-    """Whether who began it is who is signed in here now, in the same session."""
-    return bool((taken["user_id"], taken["session"]) == (user.id, user.session))
+def browser_hash(visit: Visit) -> str | None:
+    return None if visit.transaction is None else tokens.digest(visit.transaction)

@@ -3,15 +3,14 @@
 import logging
 from typing import Annotated
 
-import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from ..db import now
 from .exchange import Person, exchanged
 from .failure import Unavailable
 from .http import CallError
 from .metadata import Oidc
 from .settings import Provider
+from .underway import Taken, now
 
 log = logging.getLogger("auth")
 
@@ -35,7 +34,7 @@ ADDRESSES = TypeAdapter(list[Address])
 
 
 async def person(
-    oidc: Oidc, provider: Provider, code: str, taken: sa.RowMapping, back: str
+    oidc: Oidc, provider: Provider, code: str, taken: Taken, back: str
 ) -> Person:
     endpoints = provider.preset.endpoints
     if endpoints is None:

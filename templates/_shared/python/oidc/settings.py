@@ -15,8 +15,7 @@ ISSUER_FIX = (
     " letter."
 )
 CLIENT_FIX = (
-    "The provider shows it where the client was made; app/auth/DEPLOYMENT.md says where"
-    " that is."
+    "The provider shows it where the client was made; DEPLOYMENT.md says where that is."
 )
 CA_FIX = "Set it to a file of certificates in PEM, or unset it."
 

@@ -15,8 +15,8 @@ import httpx2
 from joserfc.jwk import ECKey
 from joserfc.jws import JWSRegistry
 
-from app.auth.db import now
-from app.auth.oidc.metadata import CONFIGURATION
+from ..oidc.metadata import CONFIGURATION
+from ..oidc.underway import now
 
 ES256 = JWSRegistry.algorithms["ES256"]
 CLIENT = "the client"

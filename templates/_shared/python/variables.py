@@ -3,9 +3,13 @@
 import ipaddress
 import re
 from collections.abc import Mapping
+[%- if pack.id == "django" %]
+
+from django.core.exceptions import ImproperlyConfigured
+[%- endif %]
 
 
-class SettingError(Exception):
+class SettingError([% if pack.id == "django" %]ImproperlyConfigured[% else %]Exception[% endif %]):
     """A setting that keeps the module from starting: which, why, and what to do."""
 
     def __init__(self, name: str, why: str, fix: str = "") -> None:

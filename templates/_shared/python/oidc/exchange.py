@@ -7,19 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-import sqlalchemy as sa
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import GuestProtocol, Key
 from joserfc.jws import JWSRegistry
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ..db import now
 from .failure import Refused, Unavailable
 from .http import Answer, CallError
 from .metadata import Known, Oidc
 from .settings import Provider
-from .transaction import Intent
+from .underway import Intent, Taken, now
 
 log = logging.getLogger("auth")
 
@@ -112,7 +110,7 @@ async def person(
     provider: Provider,
     known: Known,
     code: str,
-    taken: sa.RowMapping,
+    taken: Taken,
     back: str,
 ) -> Person:
     """Exchanges the code and checks the ID token that comes for it. Its tokens are dropped at the
@@ -146,14 +144,14 @@ async def exchanged(
     provider: Provider,
     address: str,
     code: str,
-    taken: sa.RowMapping,
+    taken: Taken,
     back: str,
 ) -> Tokens:
     form = {
         "grant_type": "authorization_code",
         "code": code,
         "redirect_uri": back,
-        "code_verifier": taken["verifier"],
+        "code_verifier": taken.verifier,
     }
     try:
         answer = await oidc.http.exchange(address, provider, form)
@@ -188,7 +186,7 @@ def checked(
     keys: tuple[Key, ...],
     token: str,
     tokens: Tokens,
-    taken: sa.RowMapping,
+    taken: Taken,
 ) -> Claims:
     """The library checks signature, issuer, audience, times and nonce; what it leaves to its caller
     follows (OpenID Connect Core 3.1.3.7, ASVS 10.5.1 to 10.5.4)."""
@@ -239,14 +237,14 @@ def chosen(keys: tuple[Key, ...]) -> Callable[[GuestProtocol], Key]:
     return choose
 
 
-def required(provider: Provider, taken: sa.RowMapping) -> jwt.JWTClaimsRegistry:
+def required(provider: Provider, taken: Taken) -> jwt.JWTClaimsRegistry:
     claims: dict[str, jwt.ClaimsOption] = {
         "iss": {"essential": True, "value": provider.issuer},
         "aud": {"essential": True, "value": provider.client_id},
         "sub": {"essential": True},
         "exp": {"essential": True},
         "iat": {"essential": True},
-        "nonce": {"essential": True, "value": taken["nonce"]},
+        "nonce": {"essential": True, "value": taken.nonce},
         "azp": {"value": provider.client_id},
     }
     if provider.acr is not None:
@@ -266,12 +264,12 @@ def half_hash(kind: str, access_token: str) -> str:
     return base64.urlsafe_b64encode(half).rstrip(b"=").decode()
 
 
-def is_recent(provider: Provider, taken: sa.RowMapping, time: float | None) -> bool:
+def is_recent(provider: Provider, taken: Taken, time: float | None) -> bool:
     """Whether somebody signed in at the provider as lately as was asked for. Not to say when is not
     to have done it (ASVS 6.8.4)."""
     oldest: int | None = None
-    if taken["intent"] == Intent.REAUTH:
-        oldest = taken["created_at"]
+    if taken.intent is Intent.REAUTH:
+        oldest = taken.created_at
     elif provider.max_age is not None:
         oldest = now() - provider.max_age
     if oldest is None:

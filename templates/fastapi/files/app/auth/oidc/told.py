@@ -1,4 +1,4 @@
-"""Why a sign-in at a provider came to nothing."""
+"""What is told of a sign-in at a provider that came to nothing."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -6,21 +6,7 @@ from contextlib import asynccontextmanager
 from .. import audit
 from ..problem import Problem
 from ..visit import Visit
-
-
-class Refused(Exception):
-    """What came back does not prove anything. The reason is a word for the audit trail."""
-
-    code = "oidc_refused"
-
-
-class Unavailable(Exception):
-    """The provider does not answer, or not as one."""
-
-    code = "provider_unavailable"
-
-    def __init__(self) -> None:
-        super().__init__("unavailable")
+from .failure import Refused, Unavailable
 
 
 @asynccontextmanager
