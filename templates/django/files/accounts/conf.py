@@ -20,7 +20,11 @@ from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import django
-from django.core.exceptions import ImproperlyConfigured
+
+[% if module.oidc -%]
+from .oidc import settings as providers
+[% endif -%]
+from .variables import SettingError, is_loopback, number, required
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -31,13 +35,6 @@ DEVELOPMENT_FOLDER = Path(".auth-dev")
 INSECURE = "django-insecure-"
 # Where Django's settings hold what was configured.
 NAME = "ACCOUNTS"
-
-
-class SettingError(ImproperlyConfigured):
-    """A setting that keeps the project from starting: which, why, and what to do."""
-
-    def __init__(self, name: str, why: str, fix: str = "") -> None:
-        super().__init__(f"{name} {why}" + (f"\n  {fix}" if fix else ""))
 
 
 @dataclass(frozen=True)
@@ -133,6 +130,9 @@ class Conf:
     smtp: Smtp | None
     trusted_proxies: tuple[Network, ...]
     policy: Policy
+[%- if module.oidc %]
+    oidc: providers.Settings
+[%- endif %]
 
     def __repr__(self) -> str:
         """Without secrets: Django shows settings on its pages about errors."""
@@ -145,6 +145,24 @@ class Conf:
     @property
     def browser_cookie(self) -> str:
         return "auth-dev-browser" if self.development else "__Host-auth-browser"
+[%- if module.oidc %]
+
+    @property
+    def transaction_cookie(self) -> str:
+        """Marks the browser that began a sign-in at a provider."""
+        return "auth-dev-oidc" if self.development else "__Host-auth-oidc"
+[%- endif %]
+
+    @property
+    def cookies(self) -> tuple[str, ...]:
+        """All that the module sets."""
+        return (
+            self.session_cookie,
+            self.browser_cookie,
+[%- if module.oidc %]
+            self.transaction_cookie,
+[%- endif %]
+        )
 
 
 def current() -> Conf:
@@ -287,6 +305,9 @@ def from_environment(values: Mapping[str, str]) -> Conf:
         policy=Policy(
             **{name: number(values, *limits) for name, limits in NUMBERS.items()}
         ),
+[%- if module.oidc %]
+        oidc=providers.read(values, development),
+[%- endif %]
     )
 
 
@@ -295,12 +316,6 @@ def given() -> dict[str, str]:
     named = os.environ.items()
     values = {name: value.strip() for name, value in named if value.strip()}
     return development_values(values) | values if is_development(values) else values
-
-
-def required(values: Mapping[str, str], name: str, fix: str) -> str:
-    if name not in values:
-        raise SettingError(name, "is not set", fix)
-    return values[name]
 
 
 def is_development(values: Mapping[str, str]) -> bool:
@@ -312,15 +327,6 @@ def is_development(values: Mapping[str, str]) -> bool:
             "Unset it for production.",
         )
     return given == "development"
-
-
-def number(
-    values: Mapping[str, str], name: str, default: int, low: int, high: int
-) -> int:
-    text = values.get(name, str(default))
-    if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
-        raise SettingError(name, f"is not a whole number from {low} to {high}")
-    return int(text)
 
 
 def listener(values: Mapping[str, str]) -> tuple[str, int]:
@@ -420,14 +426,6 @@ def origin(text: str, development: bool) -> str:
             "AUTH_BASE_URL", "does not start with https://", BASE_URL_FIX
         )
     return text
-
-
-def is_loopback(host: str) -> bool:
-    host = host.strip("[]")
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 DATABASE_FIX = "Set it to a file: DATABASE_URL=sqlite:////var/lib/app/db.sqlite3"

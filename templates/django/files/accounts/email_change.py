@@ -105,6 +105,9 @@ def confirm(request: HttpRequest) -> JsonResponse:
             changed,
             auth_time=session.authenticated_at,
             ends=session.expire_date,
+[%- if module.oidc %]
+            amr=session.amr,
+[%- endif %]
         )
     sign_in.notify(visit, user.email, CHANGED)
     return JsonResponse({"status": "changed", "email": new_email})

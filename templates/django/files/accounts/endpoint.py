@@ -45,6 +45,19 @@ def route(**views: View) -> View:
     return handle
 
 
+[% if module.oidc and 'apple' in providers -%]
+def from_elsewhere(own: View, posted: View) -> View:
+    """An address that another site may post to: `posted` must be good for whatever comes."""
+
+    @csrf_exempt
+    def handle(request: HttpRequest, **arguments: Any) -> HttpResponse:
+        view = posted if request.method == "POST" else own
+        return view(request, **arguments)
+
+    return handle
+
+
+[% endif -%]
 @csrf_exempt
 def missing(request: HttpRequest, **_: Any) -> HttpResponse:
     return Problem("not_found").response()

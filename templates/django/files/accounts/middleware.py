@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable
 
-from django.conf import settings
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -93,14 +92,14 @@ def refuse_other_cookies(request: HttpRequest) -> None:
     parts = request.META.get("HTTP_COOKIE", "").split(";")
     names = [part.partition("=")[0].removeprefix(" ") for part in parts]
     loose = [name.strip() for name in names]
-    for name in (settings.SESSION_COOKIE_NAME, conf.current().browser_cookie):
+    for name in conf.current().cookies:
         if names.count(name) != 1 or loose.count(name) != 1:
             request.COOKIES.pop(name, None)
 
 
 def lock_cookies(answer: HttpResponseBase) -> None:
     """Also those that are taken away, for which Django leaves attributes out (ASVS 3.3)."""
-    for name in (settings.SESSION_COOKIE_NAME, conf.current().browser_cookie):
+    for name in conf.current().cookies:
         if name in answer.cookies:
             answer.cookies[name]["httponly"] = True
             answer.cookies[name]["samesite"] = "Lax"

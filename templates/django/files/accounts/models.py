@@ -98,6 +98,10 @@ class Session(AbstractBaseSession):
     epoch = models.PositiveBigIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)
     authenticated_at = models.DateTimeField(default=timezone.now)
+[%- if module.oidc %]
+    # How somebody signed in: `pwd`, or `fed` for a provider.
+    amr = models.CharField(max_length=8, default="pwd")
+[%- endif %]
     last_seen_at = models.DateTimeField(default=timezone.now)
     ip = models.CharField(max_length=64, default="")
     user_agent = models.CharField(max_length=256, default="")
@@ -145,6 +149,65 @@ class MailToken(models.Model):
         return self.purpose
 
 
+[% if module.oidc -%]
+class Identity(models.Model):
+    """Somebody at a provider, whom an account belongs to."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="identities")
+    provider = models.CharField(max_length=32)
+    issuer = models.CharField(max_length=512)
+    # Exactly as the provider says it.
+    subject = models.CharField(max_length=255)
+    # As it was when linked; to be shown, never to be looked up.
+    email = models.CharField(max_length=254, null=True)
+    linked_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["issuer", "subject"], name="accounts_identity_of_one_account"
+            ),
+            models.UniqueConstraint(
+                fields=["user", "provider"], name="accounts_one_identity_a_provider"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.provider
+
+
+class OidcTransaction(models.Model):
+    """A sign-in that is under way at a provider."""
+
+    # SHA-256 of `state`.
+    state_hash = models.CharField(primary_key=True, max_length=64)
+    # SHA-256 of the cookie of the browser that began.
+    browser_hash = models.CharField(max_length=64)
+    provider = models.CharField(max_length=32)
+    issuer = models.CharField(max_length=512)
+    intent = models.CharField(max_length=8)
+    # Who began it, and the handle of their session, unless to sign in.
+    user = models.ForeignKey(User, models.CASCADE, null=True, related_name="+")
+    session = models.CharField(max_length=32, null=True)
+    nonce = models.CharField(max_length=64)
+    # For PKCE; never leaves the server before the code is exchanged.
+    verifier = models.CharField(max_length=64)
+    next = models.CharField(max_length=2048)
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(
+                fields=["browser_hash", "created_at"], name="accounts_oidc_browser"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.provider
+
+
+[% endif -%]
 class Throttle(models.Model):
     """A counter."""
 

@@ -11,7 +11,11 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from . import audit, store
+[%- if module.oidc %]
+from .models import Event, MailToken, OidcTransaction, Session, Throttle, User
+[%- else %]
 from .models import Event, MailToken, Session, Throttle, User
+[%- endif %]
 
 MAX_LINES = 1_000
 
@@ -65,7 +69,10 @@ def trail(whom: str | None) -> list[str]:
 def purge() -> str:
     """Removes what no query would accept any more. The audit trail is the owner's to cut."""
     at = timezone.now()
-    sessions, _ = Session.objects.filter(expire_date__lte=at).delete()
-    links, _ = MailToken.objects.filter(expires_at__lte=at).delete()
-    counters, _ = Throttle.objects.filter(expires_at__lte=at).delete()
-    return f"accounts: purge: {sessions + links + counters} row(s)"
+    rows, _ = Session.objects.filter(expire_date__lte=at).delete()
+    rows += MailToken.objects.filter(expires_at__lte=at).delete()[0]
+[%- if module.oidc %]
+    rows += OidcTransaction.objects.filter(expires_at__lte=at).delete()[0]
+[%- endif %]
+    rows += Throttle.objects.filter(expires_at__lte=at).delete()[0]
+    return f"accounts: purge: {rows} row(s)"

@@ -9,6 +9,9 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from . import audit, conf, limits, own_sessions, sign_in
 from .guards import lately_signed_in, session_of, user_of
 from .models import Event, User
+[%- if module.oidc %]
+from .oidc import identities
+[%- endif %]
 from .problem import Problem
 from .visit import visit_of
 
@@ -27,6 +30,9 @@ def export(request: HttpRequest) -> JsonResponse:
         body = {
             "account": account(user),
             "sessions": own_sessions.shown(user, session_of(request)),
+[%- if module.oidc %]
+            "identities": identities.of(user),
+[%- endif %]
             "events": list(
                 trail.values("at", "event", "outcome", "reason", "ip", "user_agent")
             ),

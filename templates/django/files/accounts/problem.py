@@ -5,18 +5,37 @@ from collections.abc import Mapping
 from django.http import JsonResponse
 
 PROBLEMS: Mapping[str, tuple[int, str]] = {
+[%- if module.oidc %]
+    "account_exists": (
+        409,
+        "There is an account with this address. Sign in to it, then link the provider.",
+    ),
+[%- endif %]
     "body_too_large": (413, "The request is too large."),
     "email_invalid": (422, "This is not an e-mail address."),
     "email_unchanged": (422, "This is the address of the account already."),
     "email_unverified": (403, "Confirm the e-mail address first."),
     "foreign_request": (403, "The request does not come from this site."),
+[%- if module.oidc %]
+    "identity_taken": (
+        409,
+        "This sign-in belongs to another account, or another one of the provider is linked.",
+    ),
+    "identity_unknown": (404, "This is not a sign-in of the account."),
+[%- endif %]
     "invalid_credentials": (401, "The address or the password is wrong."),
     "invalid_fields": (422, "A field is missing or has the wrong type."),
     "json_required": (415, "The request must be JSON."),
+[%- if module.oidc %]
+    "last_login_method": (409, "Without this sign-in, nothing would open the account."),
+[%- endif %]
     "malformed_request": (400, "The request cannot be read."),
     "method_not_allowed": (405, "This method is not allowed here."),
     "not_found": (404, "There is nothing here."),
     "not_signed_in": (401, "Sign in first."),
+[%- if module.oidc %]
+    "oidc_refused": (400, "The sign-in at the provider did not work."),
+[%- endif %]
     "password_common": (422, "This password is on a list that attackers try first."),
     "password_contextual": (
         422,
@@ -25,7 +44,20 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "password_required": (401, "Enter the password of the account as well."),
     "password_too_long": (422, "This password is too long."),
     "password_too_short": (422, "This password is too short."),
+[%- if module.oidc %]
+    "provider_unavailable": (
+        502,
+        "The provider does not answer right now; try again later.",
+    ),
+    "provider_unknown": (404, "This provider is not known here."),
+    "reauth_required": (403, "Sign in again first."),
+    "reauth_unsupported": (
+        409,
+        "This provider does not ask again. Sign out and sign in.",
+    ),
+[%- else %]
     "reauth_required": (403, "Enter the password again first."),
+[%- endif %]
     "session_unknown": (404, "There is no such session."),
     "token_invalid": (400, "This link is not valid, or not any more."),
     "too_many_requests": (429, "Too many requests; try again later."),

@@ -18,6 +18,7 @@ from . import (
     throttle,
     tokens,
 )
+from .cookies import keep
 from .endpoint import accepted
 from .inputs import Form
 from .models import MailToken, User
@@ -51,14 +52,7 @@ def register(request: HttpRequest) -> JsonResponse:
     if may_mail:
         mail.outbox.send(letter)
     answer = accepted()
-    answer.set_cookie(
-        configured.browser_cookie,
-        browser,
-        max_age=configured.policy.verify_token,
-        secure=not configured.development,
-        httponly=True,
-        samesite="Lax",
-    )
+    keep(answer, configured.browser_cookie, browser, configured.policy.verify_token)
     return answer
 
 

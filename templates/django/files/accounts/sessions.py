@@ -24,6 +24,9 @@ KEPT = (
     "epoch",
     "created_at",
     "authenticated_at",
+[%- if module.oidc %]
+    "amr",
+[%- endif %]
     "last_seen_at",
     "ip",
     "user_agent",

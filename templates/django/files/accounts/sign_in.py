@@ -38,12 +38,16 @@ def admitted(request: HttpRequest, email: str, password: str) -> User:
     return user
 
 
+[% if module.oidc -%]
+def profile(user: User, auth_time: datetime, amr: str = "pwd") -> dict[str, Any]:
+[%- else -%]
 def profile(user: User, auth_time: datetime) -> dict[str, Any]:
+[%- endif %]
     return {
         "id": user.pk,
         "email": user.email,
         "email_verified": True,
-        "amr": ["pwd"],
+        "amr": [[% if module.oidc %]amr[% else %]"pwd"[% endif %]],
         "auth_time": int(auth_time.timestamp()),
     }
 
@@ -153,4 +157,9 @@ def forgotten(answer: HttpResponse) -> HttpResponse:
 
 @signed_in
 def me(request: HttpRequest) -> JsonResponse:
+[%- if module.oidc %]
+    user, session = user_of(request), session_of(request)
+    return JsonResponse(profile(user, session.authenticated_at, session.amr))
+[%- else %]
     return JsonResponse(profile(user_of(request), session_of(request).authenticated_at))
+[%- endif %]

@@ -24,11 +24,17 @@ def begin(
     *,
     auth_time: datetime | None = None,
     ends: datetime | None = None,
+[%- if module.oidc %]
+    amr: str = "pwd",
+[%- endif %]
 ) -> None:
     """Signs a user in under a new identifier and ends the session that the request came with (ASVS
     7.2.4). Nobody, if the account changed since it was read."""
     visit = visit_of(request)
     visit.auth_time, visit.ends = auth_time, ends
+[%- if module.oidc %]
+    visit.amr = amr
+[%- endif %]
     with transaction.atomic():
         if request.session.get(SESSION_KEY) == user.pk:
             # `login` leaves the identifier of one user as it is.
@@ -63,6 +69,9 @@ def began(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
             epoch=user.epoch,
             created_at=at,
             authenticated_at=visit.auth_time or at,
+[%- if module.oidc %]
+            amr=visit.amr,
+[%- endif %]
             last_seen_at=at,
             ip=visit.ip,
             user_agent=visit.agent,

@@ -11,7 +11,10 @@ from . import (
     registration,
     sign_in,
 )
-from .endpoint import missing, route
+from .endpoint import [% if module.oidc and 'apple' in providers %]from_elsewhere, [% endif %]missing, route
+[%- if module.oidc %]
+from .oidc import callback, identities, start
+[%- endif %]
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("auth/csrf", route(GET=csrf.token)),
@@ -32,6 +35,21 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("auth/sessions/<str:handle>", route(DELETE=own_sessions.revoke)),
     path("auth/export", route(GET=personal.export)),
     path("auth/account", route(DELETE=personal.delete)),
+[%- if module.oidc %]
+    path("auth/providers", route(GET=start.show)),
+    path("auth/identities", route(GET=identities.show)),
+    path("auth/oidc/<str:name>/start", route(POST=start.start)),
+    path("auth/oidc/<str:name>/link", route(POST=start.link, DELETE=identities.unlink)),
+    path("auth/oidc/<str:name>/reauth", route(POST=start.reauth)),
+[%- if 'apple' in providers %]
+    path(
+        "auth/oidc/<str:name>/callback",
+        from_elsewhere(route(GET=callback.callback), callback.posted),
+    ),
+[%- else %]
+    path("auth/oidc/<str:name>/callback", route(GET=callback.callback)),
+[%- endif %]
+[%- endif %]
     # What is below and not here: in the form of the other refusals.
     path("auth/<path:rest>", missing),
 ]

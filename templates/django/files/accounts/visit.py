@@ -26,6 +26,10 @@ class Visit:
     # Of a sign-in that goes on from an earlier one.
     auth_time: datetime | None = None
     ends: datetime | None = None
+[%- if module.oidc %]
+    # How somebody signs in.
+    amr: str = "pwd"
+[%- endif %]
 
 
 def visit_of(request: HttpRequest) -> Visit:

@@ -15,6 +15,9 @@ from django.urls import path
 from accounts import conf, mail, urls
 from accounts.guards import lately_signed_in, signed_in, user_of
 from accounts.models import Session
+[%- if module.oidc %]
+from accounts.oidc.presets import PRESETS
+[%- endif %]
 
 ORIGIN = "https://app.test"
 PASSWORD = "quiet meadow under nine clouds"
@@ -26,6 +29,12 @@ ENVIRONMENT = {
     "SMTP_URL": "smtps://mail.app.test",
     "AUTH_TRUSTED_PROXIES": "10.0.0.1",
 }
+[%- if module.oidc %]
+for preset in PRESETS:
+    issuer = f"https://{preset.id}.test"
+    said = {"ISSUER": issuer, "CLIENT_ID": "client", "CLIENT_SECRET": "secret"}
+    ENVIRONMENT |= {preset.variable(what): value for what, value in said.items()}
+[%- endif %]
 
 
 @signed_in

@@ -23,6 +23,7 @@ from accounts.audit import JsonLines
 from accounts.management.commands import serve
 from accounts.middleware import in_one_form
 from accounts.models import Event
+from accounts.variables import SettingError
 
 from .site import ENVIRONMENT, OTHER_PASSWORD, PASSWORD, SiteTestCase
 
@@ -178,7 +179,7 @@ class Settings(SimpleTestCase):
                 environment = {k: v for k, v in ENVIRONMENT.items() if k != name}
                 if value is not None:
                     environment[name] = value
-                with self.assertRaises(conf.SettingError) as caught:
+                with self.assertRaises(SettingError) as caught:
                     conf.from_environment(environment)
                 self.assertTrue(str(caught.exception).startswith(name))
 
@@ -225,7 +226,7 @@ class Settings(SimpleTestCase):
         conf.configure(settings)
         self.assertNotIn("insecure", settings["SECRET_KEY"])
         other = settings | {"AUTH_USER_MODEL": "auth.User"}
-        self.assertRaises(conf.SettingError, conf.configure, other)
+        self.assertRaises(SettingError, conf.configure, other)
 
     def test_development_is_for_this_machine(self) -> None:
         """CFG-03, CFG-05"""
@@ -234,7 +235,7 @@ class Settings(SimpleTestCase):
             os.chdir(folder)
             self.addCleanup(os.chdir, before)
             given = {"AUTH_ENV": "development"}
-            with self.assertRaises(conf.SettingError):
+            with self.assertRaises(SettingError):
                 conf.development_values(given | {"ADDR": "0.0.0.0:8000"})
             made = conf.development_values(given)
             self.assertTrue(conf.from_environment(given | made).development)
