@@ -14,7 +14,7 @@ def example(request: HttpRequest) -> JsonResponse:
 
 @lately_signed_in
 def fresh(request: HttpRequest) -> JsonResponse:
-    """For whoever entered the password a short while ago."""
+    """For whoever [% if module.oidc %]signed in[% else %]entered the password[% endif %] a short while ago."""
     return JsonResponse({"user_id": user_of(request).pk})
 
 

@@ -19,7 +19,7 @@ from .metadata import Known, Oidc
 from .settings import Provider
 from .underway import Intent, Taken, now
 
-log = logging.getLogger("auth")
+log = logging.getLogger("[% if pack.id == 'django' %]accounts[% else %]auth[% endif %]")
 
 # How far a provider's clock may be off.
 LEEWAY_SECONDS = 60

@@ -15,7 +15,7 @@ from .failure import Unavailable
 from .http import CallError, Http
 from .settings import Provider, Settings, is_safe
 
-log = logging.getLogger("auth")
+log = logging.getLogger("[% if pack.id == 'django' %]accounts[% else %]auth[% endif %]")
 
 CONFIGURATION = "/.well-known/openid-configuration"
 # The library would take one for HMAC as well: a key that everybody knows.

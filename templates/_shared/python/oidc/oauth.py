@@ -12,7 +12,7 @@ from .metadata import Oidc
 from .settings import Provider
 from .underway import Taken, now
 
-log = logging.getLogger("auth")
+log = logging.getLogger("[% if pack.id == 'django' %]accounts[% else %]auth[% endif %]")
 
 
 class Profile(BaseModel):

@@ -31,8 +31,10 @@ def signed_in(view: View[P, R]) -> View[P, R]:
 
 
 def lately_signed_in(view: View[P, R]) -> View[P, R]:
-    """For what a session that was left open must not be enough for: the password was entered within
-    `AUTH_REAUTH_SECONDS`. Everybody else gets 403 (ASVS 7.5.1)."""
+    """For what a session that was left open must not be enough for: [% if module.oidc %]they signed in within
+    `AUTH_REAUTH_SECONDS`, at the provider if that is where they come from. Everybody else gets 403
+    (ASVS 7.5.1)."""[% else %]the password was entered within
+    `AUTH_REAUTH_SECONDS`. Everybody else gets 403 (ASVS 7.5.1)."""[% endif %]
 
     @wraps(view)
     def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> R:

@@ -2,6 +2,7 @@
 
 [% if 'github' in providers -%]
 import json
+
 [% endif -%]
 from accounts import operator
 from accounts.models import Session, User

@@ -32,9 +32,7 @@ class Questions(WorldTestCase):
             )
             asked = parameters(answer.json()["location"])
             self.assertEqual(asked["response_type"], "code")
-            self.assertEqual(
-                asked["redirect_uri"], f"{ORIGIN}/auth/oidc/test/callback"
-            )
+            self.assertEqual(asked["redirect_uri"], f"{ORIGIN}/auth/oidc/test/callback")
             self.assertEqual(asked["scope"], "openid email")
             self.assertEqual(asked["code_challenge_method"], "S256")
             self.assertEqual(asked["client_id"], CLIENT)
