@@ -18,7 +18,7 @@ from ..problem import Problem
 from ..visit import visit_of
 from . import identities
 from .answer import Answer, identified, [% if 'apple' in providers %]looked_at, [% endif %]parsed
-from .calls import ask
+from .calls import line
 from .exchange import Person
 from .failure import Refused
 from .question import redirect_uri
@@ -56,7 +56,7 @@ def answered(request: HttpRequest, provider: Provider, answer: Answer) -> str:
     if answer.is_ambiguous:
         raise Refused("ambiguous")
     back = redirect_uri(conf.current().base_url, provider)
-    person = ask(lambda oidc: identified(oidc, provider, answer, taken, back))
+    person = line.ask(lambda oidc: identified(oidc, provider, answer, taken, back))
     act(request, provider, person, taken)
     return taken.next
 

@@ -7,7 +7,6 @@ a limit of time ends a call however slowly its answer trickles in.
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
-from functools import cache
 from typing import Any, TypeVar
 
 from .. import conf
@@ -16,32 +15,34 @@ from .metadata import Oidc
 T = TypeVar("T")
 
 
-@cache
-def loop() -> asyncio.AbstractEventLoop:
-    """Begun by the first call, so by each process that a server forks for itself."""
-    made = asyncio.new_event_loop()
-    threading.Thread(target=made.run_forever, name="accounts-oidc", daemon=True).start()
-    return made
-
-
-class Known:
-    """What is kept of providers while the settings are the same."""
+class Line:
+    """The way to providers, and what is kept of them while the settings are the same. Opened by the
+    first call, so by each process that a server forks for itself."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._opening = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._oidc: Oidc | None = None
         self._settings: object = None
 
-    def oidc(self) -> Oidc:
+    def ask(self, question: Callable[[Oidc], Coroutine[Any, Any, T]]) -> T:
+        oidc, loop = self._opened()
+        return asyncio.run_coroutine_threadsafe(question(oidc), loop).result()
+
+    def _opened(self) -> tuple[Oidc, asyncio.AbstractEventLoop]:
         settings = conf.current().oidc
-        with self._lock:
+        with self._opening:
+            if self._loop is None:
+                self._loop = running_loop()
             if self._oidc is None or self._settings is not settings:
                 self._oidc, self._settings = Oidc(settings), settings
-            return self._oidc
+            return self._oidc, self._loop
 
 
-known = Known()
+def running_loop() -> asyncio.AbstractEventLoop:
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="accounts-oidc", daemon=True).start()
+    return loop
 
 
-def ask(question: Callable[[Oidc], Coroutine[Any, Any, T]]) -> T:
-    return asyncio.run_coroutine_threadsafe(question(known.oidc()), loop()).result()
+line = Line()

@@ -12,7 +12,7 @@ from ..local_path import is_local_path
 from ..models import User
 from ..problem import Problem
 from ..visit import visit_of
-from .calls import ask
+from .calls import line
 from .question import authorize_at, location, redirect_uri
 from .settings import Provider
 from .told import told
@@ -93,7 +93,7 @@ def begin(
     then = then if is_local_path(then) else HOME
     with told(visit):
         # Asked for before a transaction is opened: a dead provider leaves none behind.
-        address = ask(lambda oidc: authorize_at(oidc, provider))
+        address = line.ask(lambda oidc: authorize_at(oidc, provider))
         opened, browser = open_one(request, provider, intent, user, then)
     back = redirect_uri(configured.base_url, provider)
     return Begun(location(address, provider, intent, opened, back), browser)

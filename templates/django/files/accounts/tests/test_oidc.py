@@ -9,7 +9,7 @@ from django.utils import timezone
 from accounts import conf
 from accounts.local_path import is_local_path
 from accounts.models import Identity, OidcTransaction
-from accounts.oidc.calls import ask
+from accounts.oidc.calls import Line
 from accounts.oidc.failure import Unavailable
 from accounts.oidc.metadata import CONFIGURATION
 from accounts.oidc.presets import PRESETS[% if 'apple' in providers %], Preset[% endif %]
@@ -275,13 +275,12 @@ class Calls(WorldTestCase):
 
     def test_many_wait_for_a_dead_provider_once(self) -> None:
         """OIC-18, CFG-07"""
-        self.restart()
         self.provider.instead = {CONFIGURATION: Instead(500, seconds=1)}
-        client = self.configured.oidc.providers["test"]
+        client, line = self.configured.oidc.providers["test"], Line()
 
         def start(_turn: int) -> bool:
             try:
-                ask(lambda oidc: authorize_at(oidc, client))
+                line.ask(lambda oidc: authorize_at(oidc, client))
             except Unavailable:
                 return True
             return False
