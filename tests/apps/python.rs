@@ -83,7 +83,9 @@ const DJANGO: &str = "[mypy]\nstrict = true\nplugins = mypy_django_plugin.main\n
 #[test]
 fn a_new_django_project_is_checked_and_pleases_the_linters() {
     let _turn = turn_aside();
-    let project = made("django", &["--profile", "strict"]);
+    let everything =
+        ["--profile", "strict", "--with", "password,oidc", "--providers", "microsoft,github,apple,keycloak"];
+    let project = made("django", &everything);
     let app = project.dir.join("shop");
     ruff(&app, ".");
     let rules = project.dir.join("mypy.ini");
@@ -101,17 +103,22 @@ fn a_django_project_is_added_to_checked_and_given_back() {
         let project = of_stack("django", name);
         let before = tree(&project.dir);
         all_passed(&run(&project.dir, &["add", "--yes", "--json"]).exits(0).json());
+        ruff(&project.dir, "accounts");
         run(&project.dir, &["undo", "--yes"]).exits(0);
         assert_eq!(tree(&project.dir), before);
     }
 }
 
-/// Of the critical controls; `SEVERITY=critical,high,medium,low` attacks by all, which takes nine minutes.
+/// With two providers that can be mixed up.
+const DJANGO_EVERYTHING: [&str; 8] =
+    ["new", "app", "--stack", "django", "--with", "password,oidc", "--providers", "generic,keycloak"];
+
+/// Of the critical controls; `SEVERITY=critical,high,medium,low` attacks by all, which takes ten minutes.
 #[test]
 fn attacks_on_a_django_project_fail() {
     let _turn = turn_aside();
     let project = common::empty("probed");
-    run(&project.dir, &["new", "app", "--stack", "django", "--yes", "--no-check"]).exits(0);
+    run(&project.dir, &[&DJANGO_EVERYTHING[..], &["--yes", "--no-check"]].concat()).exits(0);
     let severity = severity();
     let done = run(&project.dir, &["probe", "app", "--json", "--severity", &severity]);
     holds(&done, &severity);
@@ -127,7 +134,7 @@ fn mutants_in_python_are_noticed() {
 
 #[test]
 fn mutants_in_a_django_project_are_noticed() {
-    noticed("django", &["new", "app", "--stack", "django"]);
+    noticed("django", &DJANGO_EVERYTHING);
 }
 
 fn noticed(stack: &str, new: &[&str]) {
