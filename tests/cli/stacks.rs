@@ -35,17 +35,22 @@ fn code(project: &Project) -> Vec<(String, Vec<u8>)> {
 
 #[test]
 fn providers_are_added_later_to_a_python_project_and_taken_back() {
-    let project = fastapi("plain");
-    run(&project.dir, &["add", "--yes", "--no-check"]).exits(0);
-    let readme = read(&project.dir, "app/auth/README.md");
-    std::fs::write(project.dir.join("app/auth/README.md"), readme + "Mine.\n").unwrap();
-    let before = code(&project);
-    run(&project.dir, &["add", "--with", "oidc", "--providers", "google", "--yes", "--no-check"]).exits(0);
-    assert!(read(&project.dir, "app/auth/README.md").ends_with("Mine.\n"));
-    assert!(read(&project.dir, "pyproject.toml").contains("\"joserfc>=1.8,<2\""));
-    assert!(read(&project.dir, "app/auth/wiring.py").contains("for part in (start, callback, identities):"));
-    run(&project.dir, &["undo", "--yes"]).exits(0);
-    assert!(code(&project) == before, "undo gave something else back");
+    for (project, folder, file, wired) in [
+        (fastapi("plain"), "app/auth", "wiring.py", "for part in (start, callback, identities):"),
+        (django("plain"), "accounts", "urls.py", "path(\"auth/identities\", route(GET=identities.show)),"),
+    ] {
+        run(&project.dir, &["add", "--yes", "--no-check"]).exits(0);
+        let readme = format!("{folder}/README.md");
+        let mine = read(&project.dir, &readme) + "Mine.\n";
+        std::fs::write(project.dir.join(&readme), mine).unwrap();
+        let before = code(&project);
+        run(&project.dir, &["add", "--with", "oidc", "--providers", "google", "--yes", "--no-check"]).exits(0);
+        assert!(read(&project.dir, &readme).ends_with("Mine.\n"));
+        assert!(read(&project.dir, "pyproject.toml").contains("\"joserfc>=1.8,<2\""));
+        assert!(read(&project.dir, &format!("{folder}/{file}")).contains(wired));
+        run(&project.dir, &["undo", "--yes"]).exits(0);
+        assert!(code(&project) == before, "undo gave something else back");
+    }
 }
 
 #[test]
