@@ -116,13 +116,15 @@ pub fn parse_errors(language: &Language, source: &str) -> Result<usize> {
 pub fn after_imports(language: &Language, source: &str) -> Result<(usize, bool)> {
     let grammar: SupportLang =
         language.grammar.parse().map_err(|_| anyhow!("unknown grammar `{}`", language.grammar))?;
+    let by_text = language.imports_by_text.as_deref().map(regex::Regex::new).transpose()?;
     let root = grammar.ast_grep(source);
     let (mut end, mut imports, mut header) = (0, false, true);
     for node in root.root().children() {
         let kind = node.kind();
         // A doc comment's node has the line's ending too.
         let until = node.range().start + node.text().trim_end().len();
-        if language.imports.iter().any(|name| *name == kind) && !has_body(language, &node) {
+        let imports_by_kind = language.imports.iter().any(|name| *name == kind) && !has_body(language, &node);
+        if imports_by_kind || by_text.as_ref().is_some_and(|text| text.is_match(&node.text())) {
             (end, imports, header) = (until, true, false);
         } else if !language.leading.iter().any(|name| *name == kind) {
             break;
@@ -187,9 +189,10 @@ pub fn hints(language: &Language, expressions: &[String], source: &str) -> Resul
 /// When a glob or the rule does not compile.
 pub fn locate(language: &Language, anchor: &Anchor, globs: &[String], tree: &Tree) -> Result<Found> {
     let Some(rule) = &anchor.rule else { return first_file(globs, tree) };
-    let set = glob_set(globs)?;
+    let (set, unless) = (glob_set(globs)?, glob_set(&anchor.unless)?);
     let mut places = vec![];
-    for (path, text) in tree.iter().filter(|(path, _)| set.is_match(path.as_str())) {
+    let wanted = |path: &RelPath| set.is_match(path.as_str()) && !unless.is_match(path.as_str());
+    for (path, text) in tree.iter().filter(|(path, _)| wanted(path)) {
         let found = matches(language, rule, text.raw())?;
         places.extend(found.into_iter().map(|at| Place { path: path.clone(), at: Some(at) }));
     }

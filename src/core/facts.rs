@@ -1,6 +1,6 @@
 //! What templates may name: answers, modules, and what the project is.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Error, Result};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -9,9 +9,10 @@ use super::{
     edit::dependencies::Dependencies,
     lock::Layer,
     manifest,
-    pack::Pack,
+    pack::{Fact, InFiles, Pack},
     plan::Input,
-    render::Facts,
+    project::{RelPath, Tree},
+    render::{self, Facts},
 };
 
 /// The facts that recorded layers, all up to one of a lock, were rendered with.
@@ -22,6 +23,7 @@ pub fn recorded(pack: &Pack, layers: &[Layer]) -> Facts {
     let mut facts = top.facts.clone();
     answered(pack, &modules, &top.answers, &mut facts);
     imports(&mut facts);
+    vars_of_files(pack, &mut facts);
     facts
 }
 
@@ -31,6 +33,7 @@ pub fn of_answers(pack: &Pack, answers: &Answers) -> Facts {
     let mut facts = Facts::new();
     let modules: Vec<&String> = answers.modules.iter().collect();
     answered(pack, &modules, &answers.options, &mut facts);
+    vars_of_files(pack, &mut facts);
     facts
 }
 
@@ -45,7 +48,7 @@ pub fn of_modules(pack: &Pack, modules: &[String]) -> Facts {
 /// Facts of the project as it is, with the answers. `recorded` are those of its lock, if it has one.
 ///
 /// # Errors
-/// When a manifest cannot be read, or has a version that cannot be beside another (exit 4).
+/// When a manifest cannot be read, or the pack is malformed.
 pub fn of_project(input: &Input<'_>, recorded: Option<&Facts>) -> Result<Facts> {
     let mut facts = of_answers(input.pack, input.answers);
     let path = input.pack.manifest_of(input.tree);
@@ -53,27 +56,54 @@ pub fn of_project(input: &Input<'_>, recorded: Option<&Facts>) -> Result<Facts> 
     let mut project = Dependencies::open(path, text, input.workspace)?.project()?;
     project["root"] = input.folder.is_empty().into();
     project["folder"] = input.folder.into();
-    for fact in &input.pack.manifest.fact {
-        let (set, other) = (anchor::glob_set(&fact.exists)?, anchor::glob_set(&fact.unless)?);
-        let has = |set: &globset::GlobSet| input.tree.iter().any(|(path, _)| set.is_match(path.as_str()));
-        project[&fact.name] = (has(&set) && !has(&other)).into();
-    }
     // Files stay where they are when the repository grows around the app, or the app by what was generated.
-    let names = input.pack.manifest.fact.iter().map(|fact| fact.name.as_str());
-    for name in names.chain(["root", "folder"]) {
-        if let Some(value) = recorded.and_then(|facts| facts.get("project")?.get(name)) {
-            project[name] = value.clone();
+    let known = |name: &str| recorded.and_then(|facts| facts.get("project")?.get(name)).cloned();
+    for name in ["root", "folder"] {
+        if let Some(value) = known(name) {
+            project[name] = value;
         }
     }
     facts.insert("project".into(), project);
+    for fact in &input.pack.manifest.fact {
+        let value = known(&fact.name).map_or_else(|| Ok(tells(fact, input.tree, &facts)?.into()), Ok::<_, Error>)?;
+        facts["project"][&fact.name] = value;
+    }
+    vars_of_files(input.pack, &mut facts);
+    Ok(facts)
+}
+
+/// Adds what is known of the libraries.
+///
+/// # Errors
+/// When a manifest cannot be read, or has a version that cannot be beside another (exit 4).
+pub fn of_dependencies(input: &Input<'_>, facts: &mut Facts) -> Result<()> {
+    let path = input.pack.manifest_of(input.tree);
     let mut all = Map::new();
     for wanted in &input.pack.manifest.dependency {
         let (key, version) = manifest::dependency(path, wanted, input.tree, input.workspace)?;
         all.insert(wanted.name.replace('-', "_"), json!({ "key": key, "version": version }));
     }
     facts.insert("dep".into(), Value::Object(all));
-    imports(&mut facts);
-    Ok(facts)
+    imports(facts);
+    Ok(())
+}
+
+/// Whether a fact is so.
+fn tells(fact: &Fact, tree: &Tree, facts: &Facts) -> Result<bool> {
+    let has = |globs: &[String]| {
+        let set = anchor::glob_set(globs)?;
+        Ok::<_, Error>(tree.iter().any(|(path, _)| set.is_match(path.as_str())))
+    };
+    let says = |wanted: &InFiles| {
+        let (set, unless) = (anchor::glob_set(&wanted.globs)?, anchor::glob_set(&wanted.unless)?);
+        let pattern = regex::Regex::new(&wanted.pattern)?;
+        let read = |path: &RelPath| set.is_match(path.as_str()) && !unless.is_match(path.as_str());
+        Ok::<_, Error>(tree.iter().any(|(path, text)| read(path) && pattern.is_match(text.raw())))
+    };
+    Ok((fact.exists.is_empty() || has(&fact.exists)?)
+        && !has(&fact.unless)?
+        && fact.text.as_ref().map_or(Ok(true), says)?
+        && render::holds(fact.when.as_deref(), facts)?)
 }
 
 /// The facts with the answers of others in the place of their own.
@@ -114,10 +144,24 @@ fn answered(pack: &Pack, modules: &[&String], options: &Options, facts: &mut Fac
     for (id, answer) in options {
         facts.insert(id.clone(), json!(answer));
     }
-    // Files may use them: they are the same whatever the project is.
-    for var in pack.manifest.var.iter().filter(|var| var.is_constant()) {
-        facts.insert(var.name.clone(), json!(var.value));
+}
+
+/// The names that files may use as well: those that no anchor decides.
+fn vars_of_files(pack: &Pack, facts: &mut Facts) {
+    let mut unknown: Vec<&str> = pack.manifest.anchor.iter().map(|anchor| anchor.id.as_str()).collect();
+    for var in &pack.manifest.var {
+        if unknown.iter().any(|name| mentions(&var.value, name)) {
+            unknown.push(&var.name);
+        } else if let Ok(value) = render::render(&var.name, &var.value, facts) {
+            // Where facts are missing, as in a lock that was edited, what names it does not render either.
+            facts.insert(var.name.clone(), json!(value));
+        }
     }
+}
+
+/// Whether a template has a word.
+fn mentions(template: &str, word: &str) -> bool {
+    template.contains('[') && template.split(|c: char| !c.is_alphanumeric() && c != '_').any(|other| other == word)
 }
 
 /// The name that code imports each dependency by.

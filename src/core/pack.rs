@@ -6,8 +6,8 @@ use anyhow::{Context as _, Result};
 use include_dir::{Dir, include_dir};
 
 pub use declared::{
-    Anchor, CheckStep, Choice, Dependency, FileRule, Language, Lines, Manifest, Mirror, Module, Needs, PackOption,
-    Place, Refusal, RefuseWhen, Suits, Wire,
+    Anchor, CheckStep, Choice, Dependency, Fact, FileRule, InFiles, Language, Lines, Manifest, Mirror, Module, Needs,
+    PackOption, Place, Refusal, RefuseWhen, Suits, Wire,
 };
 
 use super::{

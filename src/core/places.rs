@@ -74,11 +74,15 @@ fn choose(anchor: &Anchor, found: Found, input: &Input<'_>) -> Result<Option<Pla
 }
 
 fn place_facts(place: Option<&Place>, tree: &Tree) -> Value {
-    let Some(place) = place else { return json!({ "found": false, "path": "", "line": 0, "text": {}, "kind": {} }) };
+    let Some(place) = place else {
+        return json!({ "found": false, "path": "", "folders": [], "line": 0, "text": {}, "kind": {} });
+    };
     let captures = place.at.iter().flat_map(|at| &at.captures);
     let (text, kind): (Map<_, _>, Map<_, _>) =
         captures.map(|(name, c)| ((name.clone(), json!(c.text)), (name.clone(), json!(c.kind)))).unzip();
     let source = tree.get(&place.path).map_or("", Text::raw);
     let line = place.at.as_ref().map_or(1, |at| anchor::line_of(source, at.range.start));
-    json!({ "found": true, "path": place.path.as_str(), "line": line, "text": text, "kind": kind })
+    let path = place.path.as_str();
+    let folders: Vec<&str> = path.rsplit_once('/').map_or(vec![], |(folder, _)| folder.split('/').collect());
+    json!({ "found": true, "path": path, "folders": folders, "line": line, "text": text, "kind": kind })
 }

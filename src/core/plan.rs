@@ -90,8 +90,9 @@ pub fn add(input: &Input<'_>) -> Result<Plan> {
     let users = whole.iter().filter(|(path, _)| !old.files.contains_key(path));
     let users: Tree = users.map(|(path, text)| (path.clone(), text.clone())).collect();
     let input = &Input { tree: &users, ..*input };
-    refuse::check(input, !old.is_empty())?;
     let mut facts = facts::of_project(input, lock.layer.last().map(|layer| &layer.facts))?;
+    refuse::check(input, &facts, !old.is_empty())?;
+    facts::of_dependencies(input, &mut facts)?;
     let places = places::find(input, !old.is_empty(), &mut facts)?;
     let mut work = Work { after: whole.clone(), lock, old, created: vec![], edited: vec![], manual: vec![] };
     work.generate(input, &facts)?;

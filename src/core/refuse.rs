@@ -4,22 +4,21 @@ use anyhow::{Context as _, Result};
 
 use super::{
     anchor::{glob_set, line_of},
-    facts, manifest,
+    manifest,
     pack::{Refusal, RefuseWhen},
     plan::Input,
     problem::Problem,
-    render,
+    render::{self, Facts},
 };
 
 /// With `later`, files and dependencies may be where an earlier `add` has put some.
 ///
 /// # Errors
 /// With the first refusal of the pack that applies (exit 4).
-pub fn check(input: &Input<'_>, later: bool) -> Result<()> {
-    let answers = facts::of_answers(input.pack, input.answers);
+pub fn check(input: &Input<'_>, facts: &Facts, later: bool) -> Result<()> {
     let applying = |refusal: &&Refusal| !later || !matches!(refusal.found, RefuseWhen::Exists(_));
     for refusal in input.pack.manifest.refuse.iter().filter(applying) {
-        if render::holds(refusal.when.as_deref(), &answers)?
+        if render::holds(refusal.when.as_deref(), facts)?
             && let Some(place) = applies(input, refusal, later)?
         {
             return Err(Problem::unsupported(format!("{}\n  {place}", refusal.what), refusal.fix.clone()).into());

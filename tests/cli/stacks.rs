@@ -248,10 +248,10 @@ fn node_projects_that_cannot_be_served_are_refused() {
     for (name, told) in [
         ("several", "--at made=src/main.ts:3"),
         ("commonjs", "CommonJS"),
-        ("javascript", "served are applications in TypeScript"),
         ("login", "\"passport\": \"^0.7.0\""),
+        ("session-login", "app.js:14  if (!person || !(await bcrypt.compare("),
         ("users-table", "sqliteTable(\"users\""),
-        ("old", ">=5.0, <6"),
+        ("old", ">=4.21.2, <6"),
     ] {
         let project = express(name);
         let before = tree(&project.dir);
@@ -263,8 +263,38 @@ fn node_projects_that_cannot_be_served_are_refused() {
         let found = run(&express(name).dir, &["detect", "--json"]).json();
         found["projects"][0]["supported"].as_bool().unwrap()
     };
-    assert_eq!(["plain", "javascript", "old"].map(supported), [true, false, false]);
+    assert_eq!(["plain", "javascript", "old"].map(supported), [true, true, false]);
     run(&express("several").dir, &["add", "--yes", "--no-check", "--at", "made=src/main.ts:3"]).exits(0);
+}
+
+/// Without a build: Node takes the types out of what was generated.
+#[test]
+fn node_projects_in_javascript_are_wired_in_their_own_form() {
+    let esm = "import { attach } from \"AT/auth/index.ts\";\nimport { authExample } from \"AT/authExample.js\";\n";
+    let common = "const { attach } = require(\"AT/auth/index.ts\");\n\
+                  const { authExample } = require(\"AT/authExample.js\");\n";
+    for (name, file, imports, made) in [
+        ("javascript", "server.js", esm.replace("AT", "."), "\nexport const app = express();\nattach(app);\n"),
+        ("middleware", "server/app.js", esm.replace("AT", ".."), "  const app = express();\n  attach(app);\n"),
+        ("generator", "app.js", common.replace("AT", "."), "\nvar app = express();\nattach(app);\n"),
+    ] {
+        let project = express(name);
+        let before = tree(&project.dir);
+        let done = run(&project.dir, &["add", "--yes", "--no-check", "--json"]).exits(0).json();
+        assert_eq!(done["manual"], serde_json::json!([]), "{name}");
+        let wired = read(&project.dir, file);
+        assert!(wired.contains(&format!("\n\n{imports}\n")) && wired.contains(made), "{wired}");
+        let example = read(&project.dir, "authExample.js");
+        assert_eq!(example.contains("module.exports"), name == "generator", "{example}");
+        assert_eq!(project.dir.join("auth/package.json").exists(), name == "generator");
+        assert!(project.dir.join("auth/tsconfig.json").exists());
+        let types = if name == "generator" { "^4.17.21" } else { "^5.0.3" };
+        let manifest = read(&project.dir, "package.json");
+        assert!(manifest.contains(&format!("\"@types/express\": \"{types}\"")), "{manifest}");
+        run(&project.dir, &["verify"]).exits(0);
+        run(&project.dir, &["undo", "--yes"]).exits(0);
+        assert_eq!(tree(&project.dir), before);
+    }
 }
 
 #[test]
@@ -288,7 +318,7 @@ fn a_node_that_is_too_old_is_told_first() {
     let path = format!("{}:{}", old.dir.display(), std::env::var("PATH").unwrap());
     let with = |args: &[&str]| finished(&tool(&project.dir, args).env("PATH", &path).output().unwrap());
     let said = with(&["add", "--yes"]).exits(4).err;
-    assert!(said.contains("`node` is 20.20.2 here, and Express needs 22.13.0 or newer"), "{said}");
+    assert!(said.contains("`node` is 20.20.2 here, and Express needs 22.18.0 or newer"), "{said}");
     assert_eq!(tree(&project.dir), before);
     let said = with(&["add", "--yes", "--no-check"]).exits(0).err;
     assert!(said.contains("warning: `node` is 20.20.2 here"), "{said}");

@@ -206,6 +206,9 @@ pub struct Anchor {
     /// Globs; each may use what earlier anchors found. With no rule, the first that names a file is the place.
     #[serde(rename = "in")]
     pub globs: Vec<String>,
+    /// Globs of files that are not looked at.
+    #[serde(default)]
+    pub unless: Vec<String>,
     /// Must match exactly one place.
     pub rule: Option<SerializableRule>,
     /// The place in words.
@@ -223,22 +226,33 @@ pub struct Var {
     pub value: String,
 }
 
-impl Var {
-    /// Whether its value is no template.
-    #[must_use]
-    pub fn is_constant(&self) -> bool {
-        !self.value.contains('[')
-    }
-}
-
-/// `project.<name>` in templates: whether the project has a file that matches, and none that speaks against it.
+/// `project.<name>` in templates: whether all that it asks for is so.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fact {
     pub name: String,
+    /// A file matches.
+    #[serde(default)]
     pub exists: Vec<String>,
+    /// And none matches these.
     #[serde(default)]
     pub unless: Vec<String>,
+    #[serde(default)]
+    pub text: Option<InFiles>,
+    /// An expression on facts before this one.
+    #[serde(default)]
+    pub when: Option<String>,
+}
+
+/// A file that matches a glob contains a match of the regular expression.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InFiles {
+    #[serde(rename = "in")]
+    pub globs: Vec<String>,
+    #[serde(default)]
+    pub unless: Vec<String>,
+    pub pattern: String,
 }
 
 /// Files of a folder that are in another folder as well; of the pack's own, for projects of another layout.
@@ -454,11 +468,15 @@ pub struct Next {
 pub struct Language {
     pub grammar: String,
     /// Of source files, without the dot.
-    pub extension: String,
+    #[serde(deserialize_with = "one_or_more")]
+    pub extension: Vec<String>,
     /// What a line comment starts with.
     pub comment: String,
     /// Kinds of top-level nodes that import.
     pub imports: Vec<String>,
+    /// A regular expression for statements that import and are of another kind.
+    #[serde(default)]
+    pub imports_by_text: Option<String>,
     /// Kinds of nodes that may stand before and between imports.
     pub leading: Vec<String>,
     /// Kinds of nodes whose children are statements.
@@ -480,7 +498,7 @@ impl Language {
     /// Whether a file is source of this language.
     #[must_use]
     pub fn reads(&self, path: &RelPath) -> bool {
-        path.as_str().rsplit_once('.').is_some_and(|(_, extension)| extension == self.extension)
+        path.as_str().rsplit_once('.').is_some_and(|(_, extension)| self.extension.iter().any(|own| own == extension))
     }
 }
 

@@ -2,7 +2,7 @@
 
 import type { IncomingMessage } from "node:http";
 
-import { Problem } from "./problem.js";
+import { Problem } from "./problem[= js =]";
 
 // More than any form of this module needs; bounds memory before anything is parsed.
 const MAX_BODY = 64 * 1024;

@@ -17,21 +17,21 @@ import type {
   Response as ExpressResponse,
 } from "express";
 
-import { fault } from "./audit.js";
-import { type JsonObject, read } from "./body.js";
-import { refusal } from "./csrf.js";
-import { open } from "./db.js";
-import { type Engine, engine } from "./engine.js";
-import { Outbox } from "./mail.js";
-import { Hasher } from "./passwords.js";
-import { Problem } from "./problem.js";
-import { fromEnvironment, isLoopback, type Settings } from "./settings.js";
-import { Keys } from "./throttle.js";
-import type { User } from "./user.js";
-import { cookieNames, during, type Visit, visitOf } from "./visit.js";
+import { fault } from "./audit[= js =]";
+import { type JsonObject, read } from "./body[= js =]";
+import { refusal } from "./csrf[= js =]";
+import { open } from "./db[= js =]";
+import { type Engine, engine } from "./engine[= js =]";
+import { Outbox } from "./mail[= js =]";
+import { Hasher } from "./passwords[= js =]";
+import { Problem } from "./problem[= js =]";
+import { fromEnvironment, isLoopback, type Settings } from "./settings[= js =]";
+import { Keys } from "./throttle[= js =]";
+import type { User } from "./user[= js =]";
+import { cookieNames, during, type Visit, visitOf } from "./visit[= js =]";
 
-export type { Settings } from "./settings.js";
-export type { User } from "./user.js";
+export type { Settings } from "./settings[= js =]";
+export type { User } from "./user[= js =]";
 
 // What answers, and nothing else of the library: method, then path.
 const SURFACE: readonly (readonly [string, RegExp])[] = [

@@ -16,9 +16,9 @@ import {
   currentUser,
   requireFreshUser,
   requireUser,
-} from "../index.js";
-import { Outbox } from "../mail.js";
-import { fromEnvironment } from "../settings.js";
+} from "../index[= js =]";
+import { Outbox } from "../mail[= js =]";
+import { fromEnvironment } from "../settings[= js =]";
 
 export const ORIGIN = "https://app.example.com";
 export const PASSWORD = "seven quiet herons cross";

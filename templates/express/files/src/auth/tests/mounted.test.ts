@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
-import { Lab } from "./harness.js";
+import { Lab } from "./harness[= js =]";
 
 describe("mounted applications", () => {
   let lab: Lab;
