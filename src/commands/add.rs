@@ -67,6 +67,7 @@ pub fn run(context: &Context, args: &Args) -> Result<()> {
         tree: &target.tree,
         folder: &target.folder,
         workspace: &target.workspace,
+        manager: target.manager.as_deref(),
         at: &at,
     })?;
     target.writable(&plan.changes)?;

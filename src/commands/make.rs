@@ -219,7 +219,7 @@ fn check(context: &Context, making: &Making, made: &Made<'_>) -> Result<(Proof, 
     let steps = steps_of(made.pack, &Lock::parse(&lock)?)?;
     if let Some(why) = not_run(making, made)? {
         context.ui.warn(&format!("not built and not tested: {why}"));
-        let all = steps.iter().map(|step| (step.name.clone(), step.run.join(" ")));
+        let all = steps.iter().map(|step| (step.name.clone(), step.command()));
         return Ok((Proof::skipped(&lock, all, &why).on_top_of(old), vec![]));
     }
     context.ui.say(&format!("\n{} in a copy ({})", paint(HEADING, "check"), made.pack.manifest.check.estimate));
@@ -366,6 +366,12 @@ pub fn proof_change(target: &Target, proof: &Proof) -> Result<Change> {
     Ok(Change { path: path.below(&target.app), before, after: Some(proof.write()?) })
 }
 
+/// The command that starts the app.
+fn start(made: &Made<'_>) -> Result<String> {
+    let facts = facts::recorded(made.pack, &Lock::parse(&lock_text(&made.plan.changes))?.layer);
+    render::render("next", &made.pack.manifest.next.run, &facts)
+}
+
 /// What production must be told, with these answers.
 fn settings(made: &Made<'_>) -> Result<Vec<String>> {
     let facts = facts::of_answers(made.pack, made.answers);
@@ -382,12 +388,11 @@ fn summary(context: &Context, made: &Made<'_>) -> Result<()> {
     ui.say(&format!("  settings for production: {}", settings(made)?.join(", ")));
     ui.say("  a secret: authwright secret");
     let is_there = |page: &&String| {
-        let path = below(&made.target.app, page);
-        made.target.tree.text(page).is_some() || made.plan.changes.iter().any(|change| change.path.as_str() == path)
+        made.target.tree.text(page).is_some() || made.plan.changes.iter().any(|change| change.path.as_str() == *page)
     };
     let pages: Vec<String> = next.read.iter().filter(is_there).map(|page| below(&made.target.shown, page)).collect();
     ui.say(&format!("  read: {}", pages.join(", ")));
-    ui.say(&format!("  next: {}", next.run));
+    ui.say(&format!("  next: {}", start(made)?));
     if !made.plan.manual.is_empty() {
         steps(context, &made.plan.manual);
     }
@@ -417,7 +422,7 @@ fn report(context: &Context, making: &Making, made: &Made<'_>, result: &str, pro
         "changes": changes(&made.plan.changes, &made.target.shown),
         "manual": made.plan.manual,
         "check": proof.map(|proof| &proof.step),
-        "next": { "run": made.pack.manifest.next.run, "settings": settings(made)? },
+        "next": { "run": start(made)?, "settings": settings(made)? },
         "again": made.again,
     });
     if making.patch.as_deref() == Some("-") {

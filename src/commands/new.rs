@@ -56,7 +56,9 @@ pub fn run(context: &Context, args: &Args) -> Result<()> {
     let workspace = Workspace::default();
     let below = target::below_repository(dir)?;
     let at = BTreeMap::new();
-    let input = Input { pack, answers: &answers, tree: &starter, folder: &below, workspace: &workspace, at: &at };
+    let manager = pack.managers.first().map(|manager| manager.name.as_str());
+    let input =
+        Input { pack, answers: &answers, tree: &starter, folder: &below, workspace: &workspace, manager, at: &at };
     let added = plan::add(&input)?;
     let after = starter.with(&added.changes);
     let plan = Plan { changes: Tree::default().difference(&after), manual: added.manual };
@@ -64,7 +66,9 @@ pub fn run(context: &Context, args: &Args) -> Result<()> {
     let folder = fresh::Fresh::create(dir, args.making.dry_run)?;
     let base = Disk::open(folder.path())?;
     let (tree, unread) = (Tree::default(), vec![]);
-    let target = Target { base, app: String::new(), shown: String::new(), folder: below, tree, unread, workspace };
+    let manager = manager.map(str::to_owned);
+    let target =
+        Target { base, app: String::new(), shown: String::new(), folder: below, tree, unread, workspace, manager };
     make::make(
         context,
         &args.making,

@@ -11,7 +11,7 @@ use crate::{
         anchor::glob_set,
         detect::{self, Detection, Project, Verdict},
         lock::{self, Lock},
-        manifest,
+        manifest::{self, members::members},
         pack::Pack,
         plan::Workspace,
         problem::Problem,
@@ -25,6 +25,9 @@ use crate::{
 
 /// The manifest that may declare a workspace.
 const WORKSPACE: &str = "Cargo.toml";
+
+/// The files of other kinds of workspaces, by the manifest of what may be a member.
+const ROOTS: [(&str, &str); 2] = [("package.json", "pnpm-workspace.yaml"), ("package.json", "package.json")];
 
 /// An app, read.
 pub struct Target {
@@ -40,6 +43,8 @@ pub struct Target {
     /// Files that a plan may have to write and that could not be read.
     pub unread: Vec<Unread>,
     pub workspace: Workspace,
+    /// The package manager, where the pack knows several.
+    pub manager: Option<String>,
 }
 
 impl Target {
@@ -190,7 +195,7 @@ pub fn evidence(project: &Project) -> String {
 /// When a file cannot be read.
 pub fn read(context: &Context, place: &Where, path: &str, pack: Option<&Pack>) -> Result<Target> {
     let app = absolute(&place.dir.join(if path == "." { "" } else { path }))?;
-    let above = if may_be_member(&app, pack)? { above(&app)? } else { None };
+    let above = if may_be_member(&app, pack)? { above(&app)? } else { listed_above(&app, pack) };
     let (root, workspace) = above.unwrap_or_else(|| (app.clone(), Workspace::default()));
     let base = open(context, &root)?;
     let inside = app.strip_prefix(base.root()).or_else(|_| app.strip_prefix(&root)).unwrap_or(Path::new(""));
@@ -199,10 +204,11 @@ pub fn read(context: &Context, place: &Where, path: &str, pack: Option<&Pack>) -
     let at = root.join(inside);
     let (tree, unread) = Disk::open(&at)?.tree(&reads(pack)?, &always)?;
     let lock = package_lock(&base, pack)?;
+    let manager = package_manager(&base, pack)?;
     let shown = if path == "." { String::new() } else { path.to_owned() };
     let below = [below_repository(&at)?, app.clone(), shown.clone()].into_iter().find(|folder| !folder.is_empty());
     let folder = below.map(|folder| format!("{}/", folder.trim_end_matches('/'))).unwrap_or_default();
-    let target = Target { base, app, shown, folder, tree, unread, workspace: Workspace { lock, ..workspace } };
+    let target = Target { base, app, shown, folder, tree, unread, workspace: Workspace { lock, ..workspace }, manager };
     target.readable(&[RelPath::new(lock::PATH)?, RelPath::new(lock::PROOF)?, RelPath::new(lock::FOUND)?])?;
     Ok(target)
 }
@@ -229,6 +235,45 @@ fn package_lock(base: &Disk, pack: Option<&Pack>) -> Result<Option<Text>> {
         }
     }
     Ok(None)
+}
+
+/// The package manager by its files that are there, else the usual one.
+fn package_manager(base: &Disk, pack: Option<&Pack>) -> Result<Option<String>> {
+    let Some(pack) = pack.filter(|pack| !pack.managers.is_empty()) else { return Ok(None) };
+    let there = |name: &String| base.exists(&RelPath::new(name)?);
+    let mut found = vec![];
+    for manager in &pack.managers {
+        for file in manager.lock.iter().chain(&manager.signs) {
+            if there(file)? {
+                found.push((manager.name.clone(), file.as_str()));
+                break;
+            }
+        }
+    }
+    match found.as_slice() {
+        [] => Ok(pack.managers.first().map(|manager| manager.name.clone())),
+        [(name, _)] => Ok(Some(name.clone())),
+        several => {
+            let files: Vec<String> = several.iter().map(|(_, file)| format!("`{file}`")).collect();
+            let what = format!("there are files of {} package managers: {}", several.len(), files.join(", "));
+            Err(Problem::unsupported(what, "delete those of the package managers that are not used").into())
+        }
+    }
+}
+
+/// The root of a workspace that lists the app among its members.
+fn listed_above(app: &Path, pack: Option<&Pack>) -> Option<(PathBuf, Workspace)> {
+    let kinds = &pack?.manifest.detect.manifest;
+    app.ancestors().skip(1).find_map(|root| {
+        let disk = Disk::open(root).ok()?;
+        let member = app.strip_prefix(root).unwrap_or(Path::new("")).to_string_lossy().replace('\\', "/");
+        let lists = |file: &str| {
+            let found = text(&disk, file).ok().flatten();
+            found.and_then(|found| members(file, found.raw())).is_some_and(|members| members.hold(&member))
+        };
+        let mut files = ROOTS.iter().filter(|(manifest, _)| kinds.iter().any(|kind| kind == manifest));
+        files.any(|(_, file)| lists(file)).then(|| (root.to_owned(), Workspace::default()))
+    })
 }
 
 /// Only a manifest of the workspace's own kind makes a folder its member.

@@ -56,6 +56,11 @@ pub fn of_project(input: &Input<'_>, recorded: Option<&Facts>) -> Result<Facts> 
     let mut project = Dependencies::open(path, text, input.workspace)?.project()?;
     project["root"] = input.folder.is_empty().into();
     project["folder"] = input.folder.into();
+    if let Some(manager) = input.pack.managers.iter().find(|manager| Some(manager.name.as_str()) == input.manager) {
+        project["package_manager"] = manager.name.as_str().into();
+        let set = manager.env.iter().map(|(name, value)| format!("{name}={value}"));
+        project["install"] = set.chain(manager.install.iter().cloned()).collect::<Vec<_>>().join(" ").into();
+    }
     // Files stay where they are when the repository grows around the app, or the app by what was generated.
     let known = |name: &str| recorded.and_then(|facts| facts.get("project")?.get(name)).cloned();
     for name in ["root", "folder"] {

@@ -48,7 +48,10 @@ fn of(pack: &Pack, facts: &Facts, wanted: impl Fn(Option<&FileRule>) -> bool) ->
     let mut out = vec![];
     for (path, template) in &pack.files {
         let rule = pack.file_rule(path);
-        if wanted(rule) && render::holds(rule.and_then(|rule| rule.when.as_deref()), facts)? {
+        if wanted(rule)
+            && pack.stands_at(path, facts)?
+            && render::holds(rule.and_then(|rule| rule.when.as_deref()), facts)?
+        {
             out.push((RelPath::new(path)?, render::render(path, template, facts)?));
         }
     }

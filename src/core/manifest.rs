@@ -12,11 +12,14 @@ use super::{
         python::{self, Requirement},
         toml::Toml,
     },
+    npm,
     pack::Dependency,
     pep440,
     plan::Workspace,
     project::{Text, Tree},
 };
+
+pub mod members;
 
 /// One runtime dependency that a manifest names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -220,6 +223,9 @@ pub fn dependency(manifest: &str, wanted: &Dependency, tree: &Tree, workspace: &
 /// # Errors
 /// When the lock file is neither TOML nor JSON.
 pub fn locked(lock: &Text, name: &str) -> Result<Vec<Version>> {
+    if let Some(found) = npm::locks::versions(lock.raw(), name)? {
+        return Ok(found);
+    }
     if lock.raw().trim_start_matches('\u{feff}').trim_start().starts_with('{') {
         return npm_locked(lock.raw(), name);
     }

@@ -1,5 +1,7 @@
 //! Ranges of versions as npm writes them.
 
+pub mod locks;
+
 use semver::{Version, VersionReq};
 
 use super::edit::cargo_toml;

@@ -6,19 +6,22 @@ use anyhow::{Context as _, Result};
 use include_dir::{Dir, include_dir};
 
 pub use declared::{
-    Anchor, CheckStep, Choice, Dependency, Fact, FileRule, InFiles, Language, Lines, Manifest, Mirror, Module, Needs,
-    PackOption, Place, Refusal, RefuseWhen, Suits, Wire,
+    Anchor, CheckStep, Choice, Dependency, Fact, FileRule, InFiles, Language, Lines, Manager, Managers, Manifest,
+    Mirror, Module, Needs, PackOption, Place, Refusal, RefuseWhen, Suits, Wire,
 };
 
 use super::{
     manifest,
     project::{RelPath, Tree},
+    render::{self, Facts},
 };
 
 static TEMPLATES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 
 pub struct Pack {
     pub manifest: Manifest,
+    /// The package managers that a project may have, the usual one first; empty where there is only one.
+    pub managers: Vec<Manager>,
     pub language: Language,
     /// Rendered into the project: destination path and template, in path order.
     pub files: Vec<(String, &'static str)>,
@@ -38,14 +41,17 @@ impl Pack {
     }
 
     fn load(dir: &'static Dir<'static>) -> Result<Self> {
-        let manifest: Manifest = toml::from_str(embedded(&dir.path().join("pack.toml").to_string_lossy())?)?;
+        let mut manifest: Manifest = toml::from_str(embedded(&dir.path().join("pack.toml").to_string_lossy())?)?;
+        let managers = manifest.check.managers.as_deref().map_or(Ok(vec![]), managers)?;
+        manifest.check.derived.extend(managers.iter().flat_map(|manager| manager.lock.clone()));
+        manifest.check.step.splice(0..0, managers.iter().map(fetch));
         let language: Language = toml::from_str(embedded(&format!("_languages/{}.toml", manifest.language))?)?;
         let folder = |name| folder(dir, name, &language.caches);
         let mut files = folder("files")?;
         for share in &manifest.share {
             files.extend(shared_folder(share, &language.caches)?);
         }
-        Ok(Self { files: mirrored(files, &manifest.mirror), starter: folder("starter")?, manifest, language })
+        Ok(Self { files: mirrored(files, &manifest.mirror), starter: folder("starter")?, manifest, managers, language })
     }
 
     /// The manifest of a project: the first that names the framework, else the first.
@@ -61,8 +67,9 @@ impl Pack {
 
     /// The command that brings one locked dependency up to date.
     #[must_use]
-    pub fn update_command(&self, name: &str) -> String {
-        self.manifest.detect.update.replace("{}", name)
+    pub fn update_command(&self, name: &str, manager: Option<&str>) -> String {
+        let known = manager.and_then(|name| self.managers.iter().find(|manager| manager.name == name));
+        known.map_or(&self.manifest.detect.update, |manager| &manager.update).replace("{}", name)
     }
 
     /// Whether a file is the user's to change.
@@ -71,10 +78,59 @@ impl Pack {
         self.file_rule(path.as_str()).is_some_and(|rule| rule.example)
     }
 
-    /// The first rule that names the file or a folder that it is in.
+    /// The first rule that names the file or a folder that it is in; of a file that was moved, at its first place.
     #[must_use]
     pub fn file_rule(&self, path: &str) -> Option<&FileRule> {
-        self.manifest.file.iter().find(|rule| rule.names(path))
+        let first = self.moved(path).map(|(_, first)| first);
+        self.manifest.file.iter().find(|rule| rule.names(first.as_deref().unwrap_or(path)))
+    }
+
+    /// Whether a file is rendered at this of its places.
+    ///
+    /// # Errors
+    /// When a condition is malformed.
+    pub fn stands_at(&self, path: &str, facts: &Facts) -> Result<bool> {
+        if let Some((mirror, _)) = self.moved(path) {
+            return render::holds(mirror.when.as_deref(), facts);
+        }
+        for mirror in self.moves().filter(|mirror| path.starts_with(&mirror.from)) {
+            if render::holds(mirror.when.as_deref(), facts)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn moves(&self) -> impl Iterator<Item = &Mirror> {
+        self.manifest.mirror.iter().filter(|mirror| mirror.when.is_some())
+    }
+
+    /// The first place of a file that may be moved here.
+    fn moved(&self, path: &str) -> Option<(&Mirror, String)> {
+        self.moves().find_map(|mirror| {
+            let first = format!("{}{}", mirror.from, path.strip_prefix(&mirror.to)?);
+            self.files.iter().any(|(path, _)| *path == first).then_some((mirror, first))
+        })
+    }
+}
+
+fn managers(name: &str) -> Result<Vec<Manager>> {
+    let all: Managers = toml::from_str(embedded(&format!("_managers/{name}.toml"))?)?;
+    Ok(all.manager)
+}
+
+const FETCH_SECONDS: u64 = 600;
+
+/// The step that fetches with one of the package managers.
+fn fetch(manager: &Manager) -> CheckStep {
+    CheckStep {
+        name: "fetch".to_owned(),
+        when: Some(format!("project.package_manager == '{}'", manager.name)),
+        run: manager.install.clone(),
+        env: manager.env.clone(),
+        network: true,
+        timeout_seconds: FETCH_SECONDS,
+        ..CheckStep::default()
     }
 }
 
@@ -111,7 +167,7 @@ fn shared_folder(share: &Mirror, caches: &[String]) -> Result<Vec<(String, &'sta
 
 /// The files with those that are at a second place as well, in path order.
 fn mirrored(mut files: Vec<(String, &'static str)>, mirrors: &[Mirror]) -> Vec<(String, &'static str)> {
-    for Mirror { from, to } in mirrors {
+    for Mirror { from, to, .. } in mirrors {
         let rest = |(path, text): &(String, &'static str)| Some((format!("{to}{}", path.strip_prefix(from)?), *text));
         let there: Vec<_> = files.iter().filter_map(rest).collect();
         files.extend(there);

@@ -30,6 +30,8 @@ pub struct Input<'a> {
     pub folder: &'a str,
     /// The workspace that the app is a member of.
     pub workspace: &'a Workspace,
+    /// The package manager, where the pack knows several.
+    pub manager: Option<&'a str>,
     /// Places chosen by the user: anchor to path and 1-based line.
     pub at: &'a BTreeMap<String, (RelPath, usize)>,
 }
@@ -375,7 +377,7 @@ impl Work {
                 self.manual.push(Step {
                     at: format!("{path}:{}", entry.line),
                     what,
-                    text: input.pack.update_command(&entry.name),
+                    text: input.pack.update_command(&entry.name, input.manager),
                 });
             }
         }

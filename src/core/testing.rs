@@ -66,6 +66,7 @@ pub fn small() -> Pack {
         manifest: toml::from_str(include_str!("testing/small.toml")).unwrap(),
         language: rust(),
         files: files.map(|(path, text)| (path.to_owned(), text)).to_vec(),
+        managers: vec![],
         starter: vec![],
     }
 }
@@ -120,6 +121,7 @@ pub fn snake() -> Pack {
         manifest: toml::from_str(include_str!("testing/snake.toml")).unwrap(),
         language: python(),
         files: vec![("app/auth/__init__.py".to_owned(), "def attach(app: object) -> None: ...\n")],
+        managers: vec![],
         starter: vec![],
     }
 }
@@ -197,7 +199,7 @@ impl App {
         }
         let answers = Answers::new(&self.pack, &given)?;
         let (folder, at) = (self.folder.as_str(), BTreeMap::new());
-        plan::add(&Input { pack: &self.pack, answers: &answers, tree, folder, workspace, at: &at })
+        plan::add(&Input { pack: &self.pack, answers: &answers, tree, folder, workspace, manager: None, at: &at })
     }
 
     /// The tree with everything added, and its lock.

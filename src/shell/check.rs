@@ -205,7 +205,7 @@ impl Check<'_> {
     }
 
     fn step(&mut self, scratch: &Scratch, step: &CheckStep, baseline: bool) -> anyhow::Result<StepReport> {
-        let command = step.run.join(" ");
+        let command = step.command();
         let timeout = Duration::from_secs(step.timeout_seconds);
         (self.progress)(Event::StepStarted { name: &step.name, command: &command, baseline });
         let started = Instant::now();
@@ -237,7 +237,8 @@ impl Check<'_> {
         }
         let no_network = !step.network && passed(step).is_empty();
         let mut command = confine::command(&self.can, &writes, no_network, found);
-        command.args(step.run.iter().skip(1)).current_dir(scratch.copy().join(self.job.app));
+        let at = scratch.copy().join(self.job.app);
+        command.args(step.run.iter().skip(1).map(|word| nearest(&scratch.copy(), &at, word))).current_dir(at);
         command.env_clear().envs(self.environment(scratch, step.network)).envs(&step.env);
         command.envs(passed(step).into_iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
         command
@@ -267,6 +268,14 @@ impl Check<'_> {
     }
 }
 
+/// The nearest folder, from the app's up to the base, that has what a word names: package managers put libraries of a
+/// workspace into its root.
+fn nearest(base: &Path, app: &Path, word: &str) -> PathBuf {
+    let Some(path) = word.strip_prefix(CheckStep::NEAREST) else { return word.into() };
+    let folders = app.ancestors().take_while(|folder| folder.starts_with(base));
+    folders.map(|folder| folder.join(path)).find(|there| there.exists()).unwrap_or_else(|| path.into())
+}
+
 /// The variables that a step is given of the caller's.
 fn passed(step: &CheckStep) -> Vec<&str> {
     step.pass.iter().map(String::as_str).filter(|name| is_set(name)).collect()
@@ -279,7 +288,7 @@ fn is_set(name: &str) -> bool {
 fn not_run(step: &CheckStep, why: &str) -> StepReport {
     StepReport {
         name: step.name.clone(),
-        command: step.run.join(" "),
+        command: step.command(),
         result: StepResult::NotRun(why.to_owned()),
         seconds: 0.0,
     }
@@ -365,21 +374,38 @@ fn lock(cache: &Path, interrupt: &Interrupt, progress: &mut dyn FnMut(Event)) ->
 fn package_cache(program: &str) -> Vec<PathBuf> {
     let folder = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let home = |below: &str| folder("HOME").map(|home| home.join(below));
-    match program {
-        "cargo" => folder("CARGO_HOME").or_else(|| home(".cargo")).map_or_else(Vec::new, |cargo| cargo_cache(&cargo)),
+    let cache = |name: &str| {
+        let all = folder("XDG_CACHE_HOME").or_else(|| home(".cache"));
+        all.map(|all| all.join(name))
+    };
+    // Those of pnpm and yarn may be brought by Corepack.
+    let caches = match program {
+        "cargo" => {
+            let cargo = folder("CARGO_HOME").or_else(|| home(".cargo"));
+            return cargo.map_or_else(Vec::new, |cargo| cargo_cache(&cargo));
+        }
         "npm" => {
             let chosen = folder("npm_config_cache").or_else(|| folder("NPM_CONFIG_CACHE"));
-            let cache = chosen.or_else(|| home(".npm"));
-            cache.into_iter().filter(|folder| fs::create_dir_all(folder).is_ok()).collect()
+            vec![chosen.or_else(|| home(".npm"))]
         }
-        "uv" => {
-            let shared = folder("XDG_CACHE_HOME").or_else(|| home(".cache")).map(|cache| cache.join("uv"));
-            let cache = folder("UV_CACHE_DIR").or(shared);
-            // Landlock can only allow what is there.
-            cache.into_iter().filter(|folder| fs::create_dir_all(folder).is_ok()).collect()
-        }
-        _ => Vec::new(),
-    }
+        "pnpm" => vec![home(".local/share/pnpm"), cache("pnpm"), cache("node/corepack"), locks_of_pnpm()],
+        "yarn" => vec![home(".yarn/berry"), cache("yarn"), cache("node/corepack")],
+        "bun" => vec![home(".bun/install/cache")],
+        "uv" => vec![folder("UV_CACHE_DIR").or_else(|| cache("uv"))],
+        _ => vec![],
+    };
+    // Landlock can only allow what is there.
+    caches.into_iter().flatten().filter(|folder| fs::create_dir_all(folder).is_ok()).collect()
+}
+
+/// Where pnpm locks its stores, whatever `TMPDIR` says. Another user may have been there first: then it is not ours to allow.
+fn locks_of_pnpm() -> Option<PathBuf> {
+    use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+    let user = rustix::process::getuid().as_raw();
+    let folder = PathBuf::from(format!("/tmp/pnpm-store-operation-locks-{user}"));
+    _ = fs::DirBuilder::new().mode(0o700).create(&folder);
+    let there = fs::symlink_metadata(&folder).ok()?;
+    (there.is_dir() && there.uid() == user).then_some(folder)
 }
 
 fn cargo_cache(cargo: &Path) -> Vec<PathBuf> {

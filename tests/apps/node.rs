@@ -13,13 +13,14 @@ use crate::{
     severity, tool, turn_aside,
 };
 
-/// What `tools/install` puts beside the tests: a Node that current frameworks run on, and linters.
+/// What `tools/install` puts beside the tests: a Node that current frameworks run on, pnpm, and linters.
 fn tools() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/node/node_modules")
 }
 
 fn path() -> String {
-    format!("{}:{}", tools().join("node/bin").display(), std::env::var("PATH").unwrap())
+    let [node, others] = ["node/bin", ".bin"].map(|folder| tools().join(folder).display().to_string());
+    format!("{node}:{others}:{}", std::env::var("PATH").unwrap())
 }
 
 fn run(dir: &Path, args: &[&str]) -> common::Run {
@@ -84,7 +85,14 @@ fn new_is_checked_and_pleases_the_linters() {
 fn a_project_is_added_to_checked_and_given_back() {
     let _turn = turn_aside();
     is_checked_and_given_back("express", "plain");
-    is_checked_and_given_back("express", "factory");
+    is_checked_and_given_back("express", "generator");
+}
+
+/// By pnpm; the app's libraries are its own, TypeScript's compiler and the lock file the workspace's.
+#[test]
+fn a_member_of_a_workspace_is_added_to_checked_and_given_back() {
+    let _turn = turn_aside();
+    is_checked_and_given_back("express", "monorepo");
 }
 
 #[test]

@@ -297,6 +297,48 @@ fn node_projects_in_javascript_are_wired_in_their_own_form() {
     }
 }
 
+/// Each package manager fetches; what is there tells which it is, and two at once are no answer.
+#[test]
+fn a_node_project_is_fetched_by_its_own_package_manager() {
+    for (file, fetches) in [
+        ("package-lock.json", "npm install --ignore-scripts --no-audit --no-fund"),
+        ("pnpm-lock.yaml", "pnpm install --ignore-scripts --no-frozen-lockfile"),
+        ("yarn.lock", "yarn install --mode=skip-build"),
+        ("bun.lock", "bun install --ignore-scripts"),
+    ] {
+        let project = express("javascript");
+        std::fs::write(project.dir.join(file), if file == "yarn.lock" { "# yarn lockfile v1\n" } else { "{}\n" })
+            .unwrap();
+        let done = run(&project.dir, &["add", "--yes", "--no-check", "--json"]).exits(0).json();
+        assert_eq!(done["check"][0]["command"], fetches);
+        let contract = read(&project.dir, "auth/contract.toml");
+        assert!(contract.contains(&format!("{fetches}\"]\n")), "{file}");
+        std::fs::write(project.dir.join(".yarnrc.yml"), "").unwrap();
+        let said = run(&project.dir, &["add", "--yes", "--no-check", "--profile", "strict"]);
+        if file == "yarn.lock" {
+            said.exits(0);
+        } else {
+            assert!(said.exits(4).err.contains("files of 2 package managers"));
+        }
+    }
+}
+
+/// The lock file and what members share are above the app.
+#[test]
+fn a_node_app_in_a_workspace_is_wired_by_its_path_or_from_within() {
+    let project = express("monorepo");
+    let before = tree(&project.dir);
+    let done = run(&project.dir, &["add", "--path", "apps/web", "--yes", "--no-check", "--json"]).exits(0).json();
+    assert_eq!(done["check"][0]["command"], "pnpm install --ignore-scripts --no-frozen-lockfile");
+    assert_eq!(done["check"][1]["command"], "node node_modules/typescript/bin/tsc --noEmit false --outDir dist");
+    run(&project.dir, &["undo", "--yes"]).exits(0);
+    assert_eq!(tree(&project.dir), before);
+    let app = project.dir.join("apps/web");
+    let said = run(&app, &["add", "--yes", "--no-check"]).exits(0).err;
+    assert!(said.contains("next: AUTH_ENV=development pnpm run start"), "{said}");
+    run(&app, &["verify"]).exits(0);
+}
+
 #[test]
 fn what_was_changed_in_a_node_project_is_found() {
     let project = express("plain");

@@ -76,6 +76,7 @@ impl<'t> File<'t> {
         let name = &dependency.name;
         if let Some(version) = self.existing(dependency).and_then(|entry| entry.version)
             && version.contains(':')
+            && !version.starts_with("catalog:")
         {
             return Some(format!("`{version}`"));
         }

@@ -65,8 +65,10 @@ pub struct Detect {
     pub app: Vec<String>,
     /// The anchor that is where the app is served.
     pub entry: String,
+    #[serde(default)]
     pub package_manager: String,
     /// The command that brings one locked dependency up to date; `{}` stands for its name.
+    #[serde(default)]
     pub update: String,
     /// Dependencies that tell how the project stores data.
     pub databases: Vec<String>,
@@ -263,6 +265,9 @@ pub struct Mirror {
     pub from: String,
     /// As `from`, or empty for the app's own folder.
     pub to: String,
+    /// Where it holds the files are there and not at their first place; without it rules decide for each place.
+    #[serde(default)]
+    pub when: Option<String>,
 }
 
 /// Conditions or ownership for files of the pack; files without a rule are always rendered and owned.
@@ -402,11 +407,39 @@ fn one_or_more<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Vec<String>
     })
 }
 
+/// `_managers/*.toml`: the package managers of an ecosystem, of which each project has one.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Managers {
+    pub manager: Vec<Manager>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manager {
+    pub name: String,
+    /// The lock files that it writes.
+    pub lock: Vec<String>,
+    /// Other files that tell of it, at the workspace root.
+    #[serde(default)]
+    pub signs: Vec<String>,
+    /// What fetches the dependencies.
+    pub install: Vec<String>,
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// As `update` of `[detect]`.
+    pub update: String,
+}
+
 /// How a copy of the project is built and tested.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Check {
+    /// A file in `_managers/`: the first step fetches with the project's package manager.
+    #[serde(default)]
+    pub managers: Option<String>,
     /// Files that the package manager writes, at the workspace root.
+    #[serde(default)]
     pub derived: Vec<String>,
     /// What a first run takes, for the line printed before it starts.
     pub estimate: String,
@@ -433,6 +466,17 @@ pub struct CheckStep {
     #[serde(default)]
     pub needs: Option<Needs>,
     pub timeout_seconds: u64,
+}
+
+impl CheckStep {
+    /// What an argument begins with that is looked for in the app's folder and those above.
+    pub const NEAREST: &str = "{nearest}/";
+
+    /// As it is shown.
+    #[must_use]
+    pub fn command(&self) -> String {
+        self.run.join(" ").replace(Self::NEAREST, "")
+    }
 }
 
 /// What a step cannot do without; it is not run where that is missing.

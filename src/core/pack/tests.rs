@@ -36,7 +36,7 @@ fn the_first_rule_that_names_a_file_counts() {
 fn files_of_a_folder_are_in_another_one_as_well() {
     let files = ["README.md", "src/app/route.ts", "src/auth/index.ts"].map(|path| (path.to_owned(), "text")).to_vec();
     let paths = |from: &str, to: &str| {
-        let mirror = Mirror { from: from.to_owned(), to: to.to_owned() };
+        let mirror = Mirror { from: from.to_owned(), to: to.to_owned(), when: None };
         mirrored(files.clone(), &[mirror]).into_iter().map(|(path, _)| path).collect::<Vec<_>>()
     };
     assert_eq!(
@@ -78,6 +78,23 @@ fn each_file_of_a_pack_stands_once() {
             assert!(!shared.is_empty() && shared.iter().all(|file| pack.files.contains(file)), "{}", pack.manifest.id);
         }
     }
-    let nowhere = Mirror { from: "nowhere/".to_owned(), to: String::new() };
+    let nowhere = Mirror { from: "nowhere/".to_owned(), to: String::new(), when: None };
     assert!(shared_folder(&nowhere, &[]).is_err());
+}
+
+/// The rules of files that are moved are those of their first place.
+#[test]
+fn moved_files_stand_at_one_place() {
+    let pack = Pack::all().unwrap().into_iter().find(|pack| pack.manifest.id == "express").unwrap();
+    let at = |src: bool| {
+        let project = serde_json::json!({ "project": { "src": src } });
+        let facts = project.as_object().unwrap().clone();
+        ["src/auth/index.ts", "auth/index.ts"].map(|path| pack.stands_at(path, &facts).unwrap())
+    };
+    assert_eq!((at(true), at(false)), ([true, false], [false, true]));
+    assert!(pack.file_rule("authExample.ts").unwrap().example);
+    assert_eq!(
+        pack.file_rule("auth/package.json").unwrap().when,
+        pack.file_rule("src/auth/package.json").unwrap().when
+    );
 }

@@ -24,7 +24,7 @@ fn at(app: &App, file: &str, line: usize) -> Result<Plan> {
     let answers = Answers::new(&app.pack, &Given::default()).unwrap();
     let at = BTreeMap::from([("serve".to_owned(), (path(file), line))]);
     let (tree, workspace) = (&app.tree, &app.workspace);
-    add(&Input { pack: &app.pack, answers: &answers, tree, folder: "", workspace, at: &at })
+    add(&Input { pack: &app.pack, answers: &answers, tree, folder: "", workspace, manager: None, at: &at })
 }
 
 fn source(app: &App, plan: &Plan, path: &str) -> String {

@@ -237,3 +237,21 @@ fn root_is_not_root_in_a_step() {
     let look = "import os; assert os.getuid() != 0 and os.geteuid() != 0; open('x', 'w')";
     assert!(check(base.path(), "", &[], &[step("look", &["python3", "-c", look])]).0.passed());
 }
+
+#[test]
+fn a_library_is_found_in_the_workspace_root() {
+    let base = project(&[
+        ("node_modules/a/bin", ""),
+        ("apps/web/node_modules/b/bin", ""),
+        ("apps/web/node_modules/c/bin", ""),
+    ]);
+    fs::create_dir_all(base.path().join("node_modules/c")).unwrap();
+    let app = base.path().join("apps/web");
+    let found = |name: &str| nearest(base.path(), &app, &format!("{{nearest}}/node_modules/{name}/bin"));
+    assert_eq!(found("a"), base.path().join("node_modules/a/bin"));
+    for own in ["b", "c"] {
+        assert_eq!(found(own), app.join(format!("node_modules/{own}/bin")));
+    }
+    assert_eq!(found("none"), Path::new("node_modules/none/bin"), "the error names what is missing");
+    assert_eq!(nearest(base.path(), &app, "--outDir"), Path::new("--outDir"));
+}
