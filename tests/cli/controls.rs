@@ -4,10 +4,13 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use serde_json::Value;
 
-use crate::common::{
-    Project, fixture,
-    options::{BASES, DJANGO, Stack},
-    read, replace, run,
+use crate::{
+    attacks,
+    common::{
+        Project, fixture,
+        options::{BASES, DJANGO, Stack},
+        read, replace, run,
+    },
 };
 
 const EVERY: [&str; 4] = ["controls", "--json", "--severity", "critical,high,medium,low"];
@@ -147,6 +150,7 @@ fn each_control_rests_on_something_that_is_there() {
             assert!(needed >= if has_passwords(&flags) { 100 } else { 70 }, "{needed} {flags:?}");
             deviates(controls, &flags, base.stack);
             is_reviewed(&folder, &object["project"]["review"], base.stack);
+            attacks::are_named(base.stack, &folder, controls, &flags);
             assert_eq!(object["project"]["drifted"], false);
         }
     }

@@ -11,6 +11,7 @@
 mod common;
 
 mod answers;
+mod attacks;
 mod combinations;
 mod controls;
 mod detect;

@@ -135,7 +135,7 @@ async fn a_program_signs_in_and_calls_the_api() {
 }
 
 #[tokio::test]
-async fn a_session_signs_a_program_in_that_ends_with_it() {
+async fn csr_02_and_jwt_10_a_session_signs_a_program_in_that_ends_with_it() {
     let app = App::new().await;
     let mut ann = app.signed_in_account(ANN).await;
     let ask = json!({ "grant": "session", "device": "widget" });

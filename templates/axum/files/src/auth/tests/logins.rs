@@ -232,7 +232,7 @@ async fn thr_09_the_cap_disables_the_password_until_a_reset() {
 }
 
 #[tokio::test]
-async fn thr_a_refused_guess_says_when_to_return() {
+async fn a_refused_guess_says_when_to_return() {
     let verdict = Verdict::Refused { seconds: -3, first: false };
     let problem = verdict.check().expect_err("a refusal");
     let response = axum::response::IntoResponse::into_response(problem);

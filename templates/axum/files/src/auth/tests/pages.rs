@@ -641,7 +641,7 @@ async fn thr_01_a_page_says_how_long_to_wait() {
 }
 
 #[tokio::test]
-async fn ui_01_every_page_is_a_document_that_can_be_read_aloud() {
+async fn every_page_is_a_document_that_can_be_read_aloud() {
     let app = App::with(&roomy()).await;
     let mut titles = BTreeMap::<String, String>::new();
     for (what, page) in all_pages(&app).await {

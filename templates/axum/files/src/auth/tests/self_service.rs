@@ -308,7 +308,7 @@ async fn ses_11_a_deleted_account_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn sto_an_export_holds_the_users_data_and_no_secret() {
+async fn an_export_holds_the_users_data_and_no_secret() {
     let app = App::new().await;
     app.account(ANN).await;
     let mut ann = app.browser();

@@ -128,7 +128,7 @@ async fn ses_06_idle_sessions_end() {
 }
 
 #[tokio::test]
-async fn ses_06_reading_writes_at_most_once_a_minute() {
+async fn reading_writes_at_most_once_a_minute() {
     let app = App::new().await;
     let mut ann = app.signed_in_account(ANN).await;
     app.sql("UPDATE auth_sessions SET last_seen_at = last_seen_at - 30").await;

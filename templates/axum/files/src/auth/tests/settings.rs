@@ -175,7 +175,7 @@ fn documented() -> Vec<(&'static str, i64, i64, i64)> {
 }
 
 #[test]
-fn cfg_04_the_page_holds_every_setting_once() {
+fn the_page_holds_every_setting_once() {
     let (variables, read) = (variables(), RefCell::new(BTreeSet::new()));
     let listener = SocketAddr::from(([127, 0, 0, 1], 3000));
     let lookup = |name: &str| {
@@ -215,7 +215,7 @@ fn cfg_04_numbers_have_the_bounds_of_the_page() {
 }
 
 #[test]
-fn cfg_04_the_page_names_the_defaults() {
+fn the_page_names_the_defaults() {
 [%- if module.oidc %]
     let settings = read(&variables()).expect("settings");
     let (policy, oidc) = (settings.policy, settings.oidc);

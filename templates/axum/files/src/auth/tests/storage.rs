@@ -78,7 +78,7 @@ async fn story(app: &App) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn log_01_and_sto_secrets_are_neither_stored_nor_logged() {
+async fn log_01_and_02_secrets_are_neither_stored_nor_logged() {
     let app = App::new().await;
     let (log, guard) = Log::capture();
     let secrets = story(&app).await;
@@ -287,7 +287,7 @@ async fn cfg_07_nothing_is_granted_while_the_database_fails() {
 }
 
 #[tokio::test]
-async fn sto_what_has_expired_is_removed() {
+async fn what_has_expired_is_removed() {
     let app = App::new().await;
     let mut ann = app.signed_in_account(ANN).await;
     app.signed_in_account(BOB).await;
@@ -351,7 +351,7 @@ async fn rac_02_parallel_confirmations_succeed_once() {
 }
 
 #[tokio::test]
-async fn rac_parallel_wrong_logins_stay_below_the_throttle() {
+async fn thr_06_parallel_wrong_logins_stay_below_the_throttle() {
     let app = App::new().await;
     app.account(ANN).await;
     let requests = (0..30).map(|n| {

@@ -18,7 +18,7 @@ def test_an_account_is_confirmed_and_signed_in(site: Site) -> None:
     assert ada.get("/mine").status_code == 401
 
 
-def test_a_known_address_is_told_by_mail_only(site: Site) -> None:
+def test_reg_01_a_known_address_is_told_by_mail_only(site: Site) -> None:
     member(site)
     stranger = site.browser("192.0.2.2")
     new = stranger.register("new@example.org", OTHER_PASSWORD)
@@ -30,7 +30,7 @@ def test_a_known_address_is_told_by_mail_only(site: Site) -> None:
     assert stranger.login("ada@example.org", OTHER_PASSWORD).status_code == 401
 
 
-def test_wrong_passwords_and_unknown_addresses_look_alike(site: Site) -> None:
+def test_reg_02_wrong_passwords_and_unknown_addresses_look_alike(site: Site) -> None:
     member(site)
     stranger = site.browser("192.0.2.2")
     wrong = stranger.login("ada@example.org", OTHER_PASSWORD)
@@ -39,7 +39,7 @@ def test_wrong_passwords_and_unknown_addresses_look_alike(site: Site) -> None:
     assert wrong.json() == unknown.json()
 
 
-def test_an_unconfirmed_account_does_not_sign_in(site: Site) -> None:
+def test_eml_01_an_unconfirmed_account_does_not_sign_in(site: Site) -> None:
     browser = site.browser()
     browser.register("ada@example.org")
     answer = browser.login("ada@example.org")
@@ -47,7 +47,9 @@ def test_an_unconfirmed_account_does_not_sign_in(site: Site) -> None:
     assert browser.session is None
 
 
-def test_a_link_alone_does_not_confirm_what_a_stranger_registered(site: Site) -> None:
+def test_oic_21_a_link_alone_does_not_confirm_what_a_stranger_registered(
+    site: Site,
+) -> None:
     site.browser("192.0.2.66").register("ada@example.org")
     owner = site.browser()
     token = site.token("ada@example.org")
@@ -57,7 +59,7 @@ def test_a_link_alone_does_not_confirm_what_a_stranger_registered(site: Site) ->
     assert (wrong.status_code, owner.session) == (401, None)
 
 
-def test_a_link_works_once_and_looking_does_not_use_it(site: Site) -> None:
+def test_eml_03_04_a_link_works_once_and_looking_does_not_use_it(site: Site) -> None:
     browser = site.browser()
     browser.register("ada@example.org")
     token = site.token("ada@example.org")
@@ -68,7 +70,7 @@ def test_a_link_works_once_and_looking_does_not_use_it(site: Site) -> None:
     assert (again.status_code, again.json()["code"]) == (400, "token_invalid")
 
 
-def test_an_expired_link_is_refused(site: Site) -> None:
+def test_eml_03_an_expired_link_is_refused(site: Site) -> None:
     site.change(verify_token=-1)
     browser = site.browser()
     browser.register("ada@example.org")
@@ -86,14 +88,16 @@ def test_an_expired_link_is_refused(site: Site) -> None:
         ("ada@example.org-123", "password_contextual"),
     ],
 )
-def test_bad_passwords_are_refused_with_a_reason(
+def test_pwd_02_03_05_07_bad_passwords_are_refused_with_a_reason(
     site: Site, password: str, code: str
 ) -> None:
     answer = site.browser().register("ada@example.org", password)
     assert (answer.status_code, answer.json()["code"]) == (422, code)
 
 
-def test_spellings_of_a_password_that_look_the_same_are_the_same(site: Site) -> None:
+def test_pwd_12_spellings_of_a_password_that_look_the_same_are_the_same(
+    site: Site,
+) -> None:
     browser = site.browser()
     browser.register("ada@example.org", "cafe\u0301 under nine clouds")
     browser.post("/auth/verify", {"token": site.token("ada@example.org")})
@@ -114,11 +118,13 @@ def test_spellings_of_a_password_that_look_the_same_are_the_same(site: Site) -> 
         "ada@example.org\n",
     ],
 )
-def test_other_spellings_of_addresses_are_refused(site: Site, address: str) -> None:
+def test_inp_01_02_other_spellings_of_addresses_are_refused(
+    site: Site, address: str
+) -> None:
     assert site.browser().register(address).json()["code"] == "email_invalid"
 
 
-def test_a_resent_link_takes_the_place_of_the_first(site: Site) -> None:
+def test_eml_03_a_resent_link_takes_the_place_of_the_first(site: Site) -> None:
     browser = site.browser()
     browser.register("ada@example.org")
     first = site.token("ada@example.org")

@@ -9,7 +9,7 @@ from app.auth.visit import client_ip
 from .conftest import OTHER_PASSWORD, Site, member
 
 
-def test_guesses_close_the_account_for_a_while(site: Site) -> None:
+def test_thr_01_guesses_close_the_account_for_a_while(site: Site) -> None:
     member(site)
     for number in range(5):
         wrong = site.browser(f"192.0.2.{number + 10}").login(
@@ -21,7 +21,7 @@ def test_guesses_close_the_account_for_a_while(site: Site) -> None:
     assert 1 <= int(answer.headers["retry-after"]) <= 30
 
 
-def test_one_source_cannot_try_many_accounts(site: Site) -> None:
+def test_thr_02_one_source_cannot_try_many_accounts(site: Site) -> None:
     site.change(login_source_failures=3)
     stranger = site.browser("192.0.2.66")
     statuses = [
@@ -30,7 +30,7 @@ def test_one_source_cannot_try_many_accounts(site: Site) -> None:
     assert statuses == [401, 401, 401, 429]
 
 
-def test_the_cap_disables_the_password_until_it_is_reset(site: Site) -> None:
+def test_thr_09_the_cap_disables_the_password_until_it_is_reset(site: Site) -> None:
     site.change(login_cap=2, login_failures=10)
     member(site)
     for number in range(2):
@@ -39,7 +39,7 @@ def test_the_cap_disables_the_password_until_it_is_reset(site: Site) -> None:
     assert "was disabled" in site.letter("ada@example.org", "about your account")
 
 
-def test_sign_ups_and_mails_are_limited_by_source(site: Site) -> None:
+def test_thr_08_sign_ups_and_mails_are_limited_by_source(site: Site) -> None:
     site.change(register_source=1, mail_source=1)
     browser = site.browser()
     assert [browser.register(f"{n}@example.org").status_code for n in range(2)] == [
@@ -64,13 +64,13 @@ def test_sign_ups_and_mails_are_limited_by_source(site: Site) -> None:
         ("10.0.0.1", [], "10.0.0.1"),
     ],
 )
-def test_only_own_proxies_are_believed(
+def test_thr_03_only_own_proxies_are_believed(
     peer: str, forwarded: list[str], expected: str
 ) -> None:
     assert client_ip(peer, forwarded, tuple(trusted_proxies("10.0.0.0/24"))) == expected
 
 
-def test_a_household_is_one_source() -> None:
+def test_thr_04_a_household_is_one_source() -> None:
     assert (
         source_of("2001:db8:1:2::3")
         == source_of("2001:db8:1:2:ffff::1")

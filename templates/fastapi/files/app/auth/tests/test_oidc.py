@@ -244,7 +244,9 @@ def test_oic_07_a_code_of_another_sign_in_is_none(world: World) -> None:
 
 
 @pytest.mark.parametrize("control", LIES)
-def test_an_id_token_with_one_thing_wrong_is_none(world: World, control: str) -> None:
+def test_oic_08_11_12_13_14_an_id_token_with_one_thing_wrong_is_none(
+    world: World, control: str
+) -> None:
     world.provider.is_lax = True
     for number, lie in enumerate(LIES[control]):
         browser = world.site.browser(f"192.0.2.{number}")
@@ -768,7 +770,7 @@ def test_red_01_only_a_path_of_this_site_is_gone_to(world: World) -> None:
         assert world.comes_back(browser, path).headers["location"] == there
 
 
-def test_cfg_03_a_provider_that_is_not_safe_keeps_it_from_starting() -> None:
+def test_cfg_01_03_a_provider_that_is_not_safe_keeps_it_from_starting() -> None:
     preset = PRESETS[0]
     complete = ENVIRONMENT | {"DATABASE_URL": EXAMPLE}
     assert preset.id in from_environment(complete).oidc.providers
@@ -868,7 +870,7 @@ def test_ses_13_what_matters_takes_a_fresh_sign_in(
     assert refused(answer) == (403, "reauth_required")
 
 
-def test_an_account_is_exported_and_deleted(world: World) -> None:
+def test_ses_11_an_account_is_exported_and_deleted(world: World) -> None:
     ada = world.federated()
     export = ada.get("/auth/export").json()
     assert export["account"]["email"] == "ada@example.org"
@@ -898,7 +900,7 @@ def test_csr_02_03_requests_from_elsewhere_are_refused(
     assert refused(ada.post(path, **headers)) == (403, "foreign_request")
 
 
-def test_csr_05_inp_04_bodies_are_json_objects(world: World) -> None:
+def test_csr_05_inp_03_04_05_bodies_are_json_objects(world: World) -> None:
     for body, kind, code in (
         (b"next=/", "application/x-www-form-urlencoded", "json_required"),
         (b"{", "application/json", "malformed_request"),
@@ -912,7 +914,7 @@ def test_csr_05_inp_04_bodies_are_json_objects(world: World) -> None:
         assert answer.json()["code"] == code
 
 
-def test_hdr_01_every_answer_has_the_headers(world: World) -> None:
+def test_hdr_01_02_03_every_answer_has_the_headers(world: World) -> None:
     for path in ("/auth/me", "/auth/providers", "/auth/nothing"):
         headers = world.site.client.get(path).headers
         assert headers["cache-control"] == "no-store"
@@ -920,7 +922,7 @@ def test_hdr_01_every_answer_has_the_headers(world: World) -> None:
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
 
 
-def test_thr_02_a_source_begins_so_many_sign_ins(world: World) -> None:
+def test_thr_08_a_source_begins_so_many_sign_ins(world: World) -> None:
     world.site.change(login_source=2)
     for ip, status in (("a", 200), ("a", 200), ("a", 429), ("b", 200)):
         browser = world.site.browser({"a": "192.0.2.1", "b": "192.0.2.2"}[ip])
@@ -941,7 +943,7 @@ def test_thr_02_a_source_begins_so_many_sign_ins(world: World) -> None:
         ("AUTH_SESSION_IDLE_SECONDS", "0"),
     ],
 )
-def test_cfg_01_02_03_settings_that_are_weak_end_the_start(
+def test_cfg_01_02_03_04_settings_that_are_weak_end_the_start(
     name: str, value: str | None
 ) -> None:
     environment = ENVIRONMENT | {"DATABASE_URL": EXAMPLE}
@@ -952,7 +954,7 @@ def test_cfg_01_02_03_settings_that_are_weak_end_the_start(
         from_environment(environment)
 
 
-def test_ses_15_the_operator_ends_sessions_and_disables(world: World) -> None:
+def test_ses_11_15_the_operator_ends_sessions_and_disables(world: World) -> None:
     ada = world.federated()
 
     def act(command: str) -> None:
@@ -1004,7 +1006,7 @@ def test_jwt_01_10_15_a_token_is_ours_and_for_what_it_says(world: World) -> None
     assert call(world, token) == 401
 
 
-def test_jwt_11_a_token_is_as_fresh_as_the_sign_in_there(world: World) -> None:
+def test_jwt_15_a_token_is_as_fresh_as_the_sign_in_there(world: World) -> None:
     assert call(world, issued(world.federated())["access_token"], "/api/fresh") == 200
     world.provider.is_("s-ada", "ada@example.org", auth_time=now() - 7_200)
     browser = world.site.browser()
@@ -1026,7 +1028,7 @@ def test_rft_01_02_a_refresh_token_counts_once(world: World) -> None:
     assert refused(answer) == (400, "invalid_grant")
 
 
-def test_rft_06_a_program_is_listed_and_signed_out(world: World) -> None:
+def test_ses_09_12_a_program_is_listed_and_signed_out(world: World) -> None:
     ada, eve = world.federated(), world.federated("s-eve", "eve@example.org")
     token = issued(ada, device="a phone")["access_token"]
     (device,) = ada.get("/auth/devices").json()["devices"]
@@ -1037,7 +1039,7 @@ def test_rft_06_a_program_is_listed_and_signed_out(world: World) -> None:
     assert call(world, token) == 401
 
 
-def test_thr_01_nobody_gets_tokens_for_a_password(world: World) -> None:
+def test_nobody_gets_tokens_for_a_password(world: World) -> None:
     form = {"grant": "password", "email": "ada@example.org", "password": "x"}
     answer = world.site.browser().post("/auth/token", form)
     assert refused(answer) == (422, "invalid_fields")

@@ -3,7 +3,7 @@
 from .conftest import OTHER_PASSWORD, PASSWORD, Site, member
 
 
-def test_a_change_takes_the_current_password_and_ends_other_sessions(
+def test_pwd_08_ses_04_10_rst_08_a_change_takes_the_current_password_and_ends_other_sessions(
     site: Site,
 ) -> None:
     ada, elsewhere = member(site), site.browser()
@@ -22,7 +22,9 @@ def test_a_change_takes_the_current_password_and_ends_other_sessions(
     assert "was changed" in site.letter("ada@example.org", "about your account")
 
 
-def test_a_reset_replaces_the_password_and_ends_every_session(site: Site) -> None:
+def test_rst_01_05_ses_10_a_reset_replaces_the_password_and_ends_every_session(
+    site: Site,
+) -> None:
     ada, stranger = member(site), site.browser("192.0.2.2")
     site.mailbox.clear()
     assert (
@@ -42,7 +44,7 @@ def test_a_reset_replaces_the_password_and_ends_every_session(site: Site) -> Non
     assert stranger.login("ada@example.org", OTHER_PASSWORD).status_code == 200
 
 
-def test_unknown_addresses_get_the_same_answer_and_no_mail(site: Site) -> None:
+def test_reg_04_unknown_addresses_get_the_same_answer_and_no_mail(site: Site) -> None:
     member(site)
     browser = site.browser("192.0.2.2")
     site.mailbox.clear()
@@ -55,7 +57,7 @@ def test_unknown_addresses_get_the_same_answer_and_no_mail(site: Site) -> None:
     ]
 
 
-def test_links_name_the_configured_origin_whatever_the_host(site: Site) -> None:
+def test_rst_04_links_name_the_configured_origin_whatever_the_host(site: Site) -> None:
     member(site)
     site.mailbox.clear()
     site.browser().post(
@@ -66,7 +68,7 @@ def test_links_name_the_configured_origin_whatever_the_host(site: Site) -> None:
     assert "evil.test" not in letter
 
 
-def test_a_link_for_one_purpose_does_not_serve_another(site: Site) -> None:
+def test_eml_05_a_link_for_one_purpose_does_not_serve_another(site: Site) -> None:
     member(site)
     site.mailbox.clear()
     browser = site.browser("192.0.2.2")
@@ -77,7 +79,7 @@ def test_a_link_for_one_purpose_does_not_serve_another(site: Site) -> None:
     )
 
 
-def test_an_address_changes_once_the_new_one_is_proven(site: Site) -> None:
+def test_eml_06_07_an_address_changes_once_the_new_one_is_proven(site: Site) -> None:
     ada = member(site)
     assert ada.post("/auth/email", {"email": "new@example.org"}).status_code == 202
     assert "another e-mail address" in site.letter(
@@ -95,7 +97,7 @@ def test_an_address_changes_once_the_new_one_is_proven(site: Site) -> None:
     assert site.browser().login("ada@example.org").status_code == 401
 
 
-def test_an_address_that_is_taken_is_told_by_mail_only(site: Site) -> None:
+def test_eml_06_an_address_that_is_taken_is_told_by_mail_only(site: Site) -> None:
     member(site, "eve@example.org", "192.0.2.66")
     ada = member(site)
     site.mailbox.clear()
@@ -103,7 +105,9 @@ def test_an_address_that_is_taken_is_told_by_mail_only(site: Site) -> None:
     assert "token=" not in site.letter("eve@example.org")
 
 
-def test_an_address_that_was_taken_meanwhile_is_not_taken_again(site: Site) -> None:
+def test_eml_07_an_address_that_was_taken_meanwhile_is_not_taken_again(
+    site: Site,
+) -> None:
     ada = member(site)
     ada.post("/auth/email", {"email": "new@example.org"})
     token = site.token("new@example.org")

@@ -7,7 +7,7 @@ from app.auth import tokens
 from .conftest import PASSWORD, Site, member
 
 
-def test_the_cookie_is_bound_to_the_host_and_out_of_reach_of_scripts(
+def test_cke_01_02_03_the_cookie_is_bound_to_the_host_and_out_of_reach_of_scripts(
     site: Site,
 ) -> None:
     member(site)
@@ -24,7 +24,7 @@ def test_the_cookie_is_bound_to_the_host_and_out_of_reach_of_scripts(
     assert "Domain" not in line
 
 
-def test_the_database_holds_the_hash_of_the_cookie(site: Site) -> None:
+def test_ses_02_the_database_holds_the_hash_of_the_cookie(site: Site) -> None:
     ada = member(site)
     assert ada.session is not None
     assert site.rows("SELECT id_hash FROM auth_sessions") == [
@@ -32,7 +32,7 @@ def test_the_database_holds_the_hash_of_the_cookie(site: Site) -> None:
     ]
 
 
-def test_signing_in_makes_a_new_session_and_ends_the_old_one(site: Site) -> None:
+def test_ses_03_signing_in_makes_a_new_session_and_ends_the_old_one(site: Site) -> None:
     ada = member(site)
     before = ada.session
     ada.login("ada@example.org")
@@ -42,14 +42,14 @@ def test_signing_in_makes_a_new_session_and_ends_the_old_one(site: Site) -> None
     assert thief.get("/mine").status_code == 401
 
 
-def test_a_cookie_that_comes_twice_counts_for_nothing(site: Site) -> None:
+def test_ses_05_a_cookie_that_comes_twice_counts_for_nothing(site: Site) -> None:
     ada = member(site)
     value = f"__Host-auth-session={ada.session}"
     assert site.browser().get("/mine", Cookie=f"{value}; {value}").status_code == 401
 
 
 @pytest.mark.parametrize("column", ["last_seen_at", "expires_at"])
-def test_sessions_end_by_themselves(site: Site, column: str) -> None:
+def test_ses_06_07_sessions_end_by_themselves(site: Site, column: str) -> None:
     ada = member(site)
     site.rows(f"UPDATE auth_sessions SET {column} = {column} - 3000000")
     assert ada.get("/mine").status_code == 401
@@ -63,7 +63,7 @@ def test_a_request_keeps_a_session_from_idling(site: Site) -> None:
     assert site.rows("SELECT last_seen_at FROM auth_sessions") > before
 
 
-def test_signing_out_ends_the_session_on_the_server(site: Site) -> None:
+def test_ses_08_signing_out_ends_the_session_on_the_server(site: Site) -> None:
     ada = member(site)
     session = ada.session
     answer = ada.post("/auth/logout")
@@ -72,7 +72,7 @@ def test_signing_out_ends_the_session_on_the_server(site: Site) -> None:
     assert ada.get("/mine").status_code == 401
 
 
-def test_the_oldest_session_makes_room(site: Site) -> None:
+def test_ses_12_the_oldest_session_makes_room(site: Site) -> None:
     site.change(sessions=2)
     first = member(site)
     others = [site.browser(), site.browser()]
@@ -82,7 +82,9 @@ def test_the_oldest_session_makes_room(site: Site) -> None:
     assert all(browser.get("/mine").status_code == 200 for browser in others)
 
 
-def test_sessions_are_listed_and_ended_by_their_owner_only(site: Site) -> None:
+def test_ses_09_12_sessions_are_listed_and_ended_by_their_owner_only(
+    site: Site,
+) -> None:
     ada, eve = member(site), member(site, "eve@example.org", "192.0.2.66")
     phone = site.browser()
     phone.login("ada@example.org")
@@ -93,7 +95,7 @@ def test_sessions_are_listed_and_ended_by_their_owner_only(site: Site) -> None:
     assert (phone.get("/mine").status_code, ada.get("/mine").status_code) == (401, 200)
 
 
-def test_all_other_sessions_end_at_once(site: Site) -> None:
+def test_ses_09_all_other_sessions_end_at_once(site: Site) -> None:
     ada, phone = member(site), site.browser()
     phone.login("ada@example.org")
     assert ada.post("/auth/sessions/revoke-others").json() == {
@@ -114,7 +116,7 @@ def test_all_other_sessions_end_at_once(site: Site) -> None:
         ("DELETE", "/auth/sessions/x"),
     ],
 )
-def test_what_matters_takes_the_password_again(
+def test_ses_13_what_matters_takes_the_password_again(
     site: Site, method: str, path: str
 ) -> None:
     ada = member(site)
@@ -126,7 +128,7 @@ def test_what_matters_takes_the_password_again(
     assert ada.get("/fresh").status_code == 200
 
 
-def test_an_account_is_exported_and_deleted(site: Site) -> None:
+def test_ses_11_an_account_is_exported_and_deleted(site: Site) -> None:
     ada = member(site)
     export = ada.get("/auth/export").json()
     assert export["account"]["email"] == "ada@example.org"
@@ -151,7 +153,7 @@ def test_an_account_is_exported_and_deleted(site: Site) -> None:
     ],
 )
 @pytest.mark.parametrize("path", ["/mine", "/auth/logout"])
-def test_requests_from_elsewhere_are_refused(
+def test_csr_02_requests_from_elsewhere_are_refused(
     site: Site, path: str, headers: dict[str, str | None]
 ) -> None:
     ada = member(site)

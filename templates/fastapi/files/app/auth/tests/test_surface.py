@@ -52,7 +52,7 @@ from .database import EXAMPLE, REFUSED
         ),
     ],
 )
-def test_bodies_are_json_objects_of_the_declared_type(
+def test_csr_05_inp_02_03_04_05_bodies_are_json_objects_of_the_declared_type(
     site: Site, body: bytes, kind: str, status: int, code: str
 ) -> None:
     answer = site.client.post(
@@ -63,7 +63,9 @@ def test_bodies_are_json_objects_of_the_declared_type(
 
 
 @pytest.mark.parametrize("path", ["/auth/me", "/auth/login", "/auth/nothing"])
-def test_every_answer_below_auth_has_the_headers(site: Site, path: str) -> None:
+def test_hdr_01_02_03_04_every_answer_below_auth_has_the_headers(
+    site: Site, path: str
+) -> None:
     headers = site.client.get(path).headers
     assert headers["cache-control"] == "no-store"
     assert headers["x-content-type-options"] == "nosniff"
@@ -73,7 +75,9 @@ def test_every_answer_below_auth_has_the_headers(site: Site, path: str) -> None:
     assert headers["x-request-id"]
 
 
-def test_guarded_routes_of_the_application_stay_out_of_caches(site: Site) -> None:
+def test_hdr_01_guarded_routes_of_the_application_stay_out_of_caches(
+    site: Site,
+) -> None:
     assert member(site).get("/mine").headers["cache-control"] == "no-store"
 
 
@@ -101,7 +105,7 @@ def test_guarded_routes_of_the_application_stay_out_of_caches(site: Site) -> Non
         ("AUTH_LOGIN_FAILURE_LIMIT", "1e3"),
     ],
 )
-def test_settings_that_are_missing_or_weak_end_the_start(
+def test_cfg_01_02_03_04_settings_that_are_missing_or_weak_end_the_start(
     name: str, value: str | None
 ) -> None:
     environment = ENVIRONMENT | {"DATABASE_URL": EXAMPLE}
@@ -117,7 +121,7 @@ def test_settings_that_are_missing_or_weak_end_the_start(
     )
 
 
-def test_development_is_for_this_machine(
+def test_cfg_03_05_development_is_for_this_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -128,7 +132,7 @@ def test_development_is_for_this_machine(
     assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
 
 
-def test_logs_hold_no_secret_and_no_address(
+def test_log_01_02_logs_hold_no_secret_and_no_address(
     site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -151,7 +155,7 @@ def test_logs_hold_no_secret_and_no_address(
         assert secret not in text
 
 
-def test_the_operator_ends_sessions_and_disables_accounts(site: Site) -> None:
+def test_ses_11_15_the_operator_ends_sessions_and_disables_accounts(site: Site) -> None:
     ada = member(site)
 
     def act(command: str, whom: str | None) -> None:

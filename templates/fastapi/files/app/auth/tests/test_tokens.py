@@ -432,7 +432,7 @@ def test_rft_08_a_scope_is_narrowed_and_never_widened(site: Site) -> None:
     assert refresh(site, token, scope="read").json()["scope"] == "read"
 
 
-def test_ses_10_devices_are_listed_and_ended_by_their_owner_only(site: Site) -> None:
+def test_ses_09_12_devices_are_listed_and_ended_by_their_owner_only(site: Site) -> None:
     ada, eve = member(site), member(site, "eve@example.org", "192.0.2.66")
     token = issued(site, device="My phone")
     issued(site, device="Laptop")
@@ -449,7 +449,7 @@ def test_ses_10_devices_are_listed_and_ended_by_their_owner_only(site: Site) -> 
     assert is_refused(site, token["access_token"])
 
 
-def test_thr_02_programs_meet_the_same_limits_as_browsers(site: Site) -> None:
+def test_thr_01_programs_meet_the_same_limits_as_browsers(site: Site) -> None:
     member(site)
     for _ in range(5):
         assert ask(site, password="another quiet meadow there").status_code == 401

@@ -118,7 +118,7 @@ async fn an_account_without_a_password_takes_none_and_can_get_one() {
 
 [% endif -%]
 #[tokio::test]
-async fn a_disabled_account_stays_shut() {
+async fn ses_11_a_disabled_account_stays_shut() {
     let world = World::new().await;
     let mut ann = world.federated("s-ann", ANN).await;
     world.app.sql("UPDATE auth_users SET disabled_at = 1").await;
@@ -253,7 +253,7 @@ async fn oic_23_the_last_way_in_stays() {
 }
 
 #[tokio::test]
-async fn an_unlinked_identity_opens_nothing_and_its_sessions_end() {
+async fn ses_10_an_unlinked_identity_opens_nothing_and_its_sessions_end() {
     let world = World::new().await;
     let mut bob = world.app.signed_in_account(BOB).await;
     for provider in [&world.provider, &world.other] {

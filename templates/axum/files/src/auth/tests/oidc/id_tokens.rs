@@ -231,7 +231,7 @@ async fn oic_16_a_token_brings_no_key() {
 }
 
 #[tokio::test]
-async fn oic_12_an_access_token_of_another_is_noticed() {
+async fn an_access_token_of_another_is_noticed() {
     let world = World::new().await;
     refused(&world, &[("at_hash", |draft| draft.claims["at_hash"] = json!("bm90IHRoZSBoYXNoIQ"))]).await;
     use [= import.base64 =]::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
