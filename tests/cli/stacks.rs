@@ -297,6 +297,20 @@ fn node_projects_in_javascript_are_wired_in_their_own_form() {
     }
 }
 
+#[test]
+fn a_node_project_of_commonjs_in_typescript_is_wired_in_its_class() {
+    let project = express("nodenext");
+    let before = tree(&project.dir);
+    let done = run(&project.dir, &["add", "--yes", "--no-check", "--json"]).exits(0).json();
+    assert_eq!(done["manual"], serde_json::json!([]));
+    let app = read(&project.dir, "src/server/app.ts");
+    let imports = "import express = require(\"express\");\n\nimport { attach } from \"../auth/index.js\";\n";
+    let made = "    this.app = express();\n    attach(this.app);\n    this.app.use(authExample);\n";
+    assert!(app.starts_with(imports) && app.contains(made), "{app}");
+    run(&project.dir, &["undo", "--yes"]).exits(0);
+    assert_eq!(tree(&project.dir), before);
+}
+
 /// Each package manager fetches; what is there tells which it is, and two at once are no answer.
 #[test]
 fn a_node_project_is_fetched_by_its_own_package_manager() {

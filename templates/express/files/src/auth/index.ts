@@ -10,7 +10,7 @@ import type { Server } from "node:net";
 
 import { isAPIError } from "better-auth/api";
 import type {
-  Express,
+  Application,
   NextFunction,
   Request as ExpressRequest,
   RequestHandler,
@@ -99,7 +99,7 @@ const users = new WeakMap<IncomingMessage, User>();
  * from the environment unless they are given; what is missing ends the start.
  */
 export function attach(
-  app: Express,
+  app: Application,
   settings: Settings = fromEnvironment(),
   mail = new Outbox(settings),
 ): Auth {
