@@ -9,7 +9,11 @@ use crate::{
     cli::Where,
     core::{
         anchor::glob_set,
-        detect::{self, Detection, Project, Verdict},
+        detect::{
+            self, Detection, Project, Verdict,
+            knowledge::Knowledge,
+            sight::{Above, Sight},
+        },
         lock::{self, Lock},
         manifest::{self, members::members},
         pack::Pack,
@@ -77,19 +81,44 @@ impl Target {
     }
 }
 
-/// Reads what detection looks at, below `dir`.
+/// Hidden folders that hold manifests.
+const SHOWN: &[&str] = &[".meteor"];
+
+/// Lists what is below `dir`, and reads what detection asks for.
 ///
 /// # Errors
 /// When the folder cannot be read.
 pub fn detect(context: &Context, dir: &Path) -> Result<Detection> {
     let disk = open(context, dir)?;
-    let mut globs: Vec<String> = manifest::NAMES.iter().map(|name| format!("**/{name}")).collect();
-    globs.extend(context.packs.iter().flat_map(|pack| pack.manifest.reads.iter().map(|glob| format!("**/{glob}"))));
-    let (tree, unread) = disk.tree(&glob_set(&globs)?, &[])?;
-    let above = above(dir)?.map(|(_, workspace)| workspace);
-    let mut detection = detect::detect(&context.packs, &tree, above.as_ref())?;
-    detection.unread.extend(unread.into_iter().map(|file| format!("{}: {}", file.path, file.why)));
+    let (paths, unlisted) = disk.paths(SHOWN)?;
+    let known = Knowledge::load(&context.packs)?;
+    let sight = Sight::new(paths, Box::new(|path| disk.found(path)), around(&known, dir)?);
+    let mut detection = detect::detect(&known, &context.packs, &sight)?;
+    detection.unread.extend(unlisted.into_iter().map(|file| format!("{}: {}", file.path, file.why)));
     Ok(detection)
+}
+
+/// The folders above, up to the repository's root: workspaces that the folder may be a member of, lock files.
+/// Of a folder in no repository, only a workspace of its own kind above counts.
+fn around(known: &Knowledge, dir: &Path) -> Result<Vec<Above>> {
+    let dir = fresh::resolved(&absolute(dir)?)?;
+    let depth = below_repository(&dir)?.matches('/').count();
+    let mut found = vec![];
+    for (index, folder) in dir.ancestors().enumerate().skip(1) {
+        let Ok(disk) = Disk::open(folder) else { break };
+        let read = |name: &str, matters: bool| -> Option<(String, Text)> {
+            let there = disk.exists(&RelPath::new(name).ok()?).unwrap_or(false);
+            let text = if matters { text(&disk, name).ok().flatten() } else { None };
+            there.then(|| (name.to_owned(), text.unwrap_or_default()))
+        };
+        let names = known.outside().into_iter().filter(|(name, _)| index <= depth || *name == WORKSPACE);
+        let files: Vec<(String, Text)> = names.filter_map(|(name, matters)| read(name, matters)).collect();
+        if !files.is_empty() {
+            let below = dir.strip_prefix(folder).unwrap_or(Path::new("")).to_string_lossy().replace('\\', "/");
+            found.push(Above { path: vec![".."; index].join("/"), below, files });
+        }
+    }
+    Ok(found)
 }
 
 /// Opens a folder and brings an interrupted run in it to its end first.
@@ -119,6 +148,9 @@ pub fn choose(context: &Context, place: &Where, stack: Option<&str>) -> Result<P
     let detection = detect(context, &place.dir)?;
     for unread in &detection.unread {
         context.ui.warn(&format!("could not be read: {unread}"));
+    }
+    for note in detection.projects.iter().flat_map(|project| &project.notes) {
+        context.ui.warn(note);
     }
     let fits = |project: &&Project| {
         place.path.as_deref().is_none_or(|path| normal(path) == project.path)
@@ -154,7 +186,7 @@ fn served(project: &Project) -> Result<Project> {
 fn none(detection: &Detection, place: &Where, stack: Option<&str>) -> Problem {
     if detection.verdict == Verdict::None {
         let what = format!("found no web app in `{}`", place.dir.display());
-        return Problem::unsupported(what, "name the app's folder, or start one with `authwright new DIR`");
+        return Problem::unsupported(what, nowhere(detection));
     }
     let all: Vec<String> = detection.projects.iter().map(|project| format!("  {}", line(project))).collect();
     let wanted = match (&place.path, stack) {
@@ -168,12 +200,35 @@ fn none(detection: &Detection, place: &Where, stack: Option<&str>) -> Problem {
     )
 }
 
+/// What to do where no app was found.
+#[must_use]
+pub fn nowhere(detection: &Detection) -> String {
+    const SHOWN: usize = 3;
+    let all = &detection.passed_over;
+    if all.is_empty() {
+        return "name the app's folder, or start one with `authwright new DIR`".to_owned();
+    }
+    let more = if all.len() > SHOWN { ", \u{2026}" } else { "" };
+    let some: Vec<String> = all.iter().take(SHOWN).map(|folder| format!("`{folder}`")).collect();
+    format!(
+        "examples, tests, templates and others' code were passed over: {}{more}; name such a folder itself to look there, \
+         or start an app with `authwright new DIR`",
+        some.join(", ")
+    )
+}
+
 fn ambiguous(several: &[&Project]) -> Problem {
     let lines: Vec<String> = several.iter().map(|project| format!("  {}", line(project))).collect();
-    let first = several.first().map_or(".", |project| project.path.as_str());
+    let best = several.iter().find(|project| project.supported).or(several.first());
+    let same_folder = several.windows(2).all(|pair| pair[0].path == pair[1].path);
+    let flag = match best {
+        Some(Project { stack: Some(stack), .. }) if same_folder => format!("--stack {stack}"),
+        Some(project) => format!("--path {}", project.path),
+        None => "--path".to_owned(),
+    };
     Problem::unsupported(
         format!("found {} apps and cannot tell which is meant\n{}", several.len(), lines.join("\n")),
-        format!("choose one with `--path {first}`"),
+        format!("choose one with `{flag}`"),
     )
 }
 

@@ -1,16 +1,20 @@
 //! Which apps a folder holds, with the evidence for every claim; `ambiguous`, `unsupported` and `none` are answers.
 
-use anyhow::{Context as _, Result};
-use serde::{Deserialize, Serialize};
+mod app;
+pub mod knowledge;
+mod manager;
+mod package;
+pub mod sight;
 
-use super::{
-    anchor::{self, Found},
-    edit::dependencies::serves,
-    manifest::{self, Named},
-    pack::{self, Pack},
-    plan::Workspace,
-    project::{RelPath, Text, Tree},
-};
+use anyhow::Result;
+use serde::Serialize;
+
+use app::{Hit, Scene};
+use knowledge::{Kind, Knowledge};
+use package::{join, upwards};
+use sight::Sight;
+
+use super::{manifest, pack::Pack, project::Text};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -51,6 +55,9 @@ pub struct Project {
     pub database: Option<String>,
     pub existing_auth: Option<String>,
     pub evidence: Vec<Evidence>,
+    /// What speaks against each other, and what to do.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -59,66 +66,27 @@ pub struct Detection {
     pub projects: Vec<Project>,
     /// Manifests that could not be read, and why.
     pub unread: Vec<String>,
-}
-
-/// `_detect/frameworks.toml`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Known {
-    skip: Vec<String>,
-    framework: Vec<Framework>,
-}
-
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Framework {
-    label: String,
-    language: String,
-    manifest: String,
-    dependency: String,
-    #[serde(default)]
-    over: Vec<String>,
+    /// Folders with manifests that hold examples, tests, templates or others' code.
     #[serde(skip)]
-    pack: Option<usize>,
+    pub passed_over: Vec<String>,
 }
 
-/// A manifest that names a framework.
-struct Candidate {
-    folder: String,
-    framework: Framework,
-    named: Vec<Named>,
-    found: Named,
-    workspace: Option<(String, Workspace)>,
-}
-
-/// Looks at the manifests and sources of a folder. `above` is the workspace that the folder itself is a member of.
+/// Looks at the manifests of a folder, and at the sources that these make matter.
 ///
 /// # Errors
-/// When the packs in the binary are malformed.
-pub fn detect(packs: &[Pack], tree: &Tree, above: Option<&Workspace>) -> Result<Detection> {
-    let known = known(packs)?;
-    let mut unread = vec![];
-    let mut candidates = vec![];
-    for (path, text) in tree.iter() {
-        let (folder, name) = path.as_str().rsplit_once('/').unwrap_or(("", path.as_str()));
-        if !manifest::NAMES.contains(&name) || folder.split('/').any(|part| known.skip.iter().any(|skip| skip == part))
-        {
-            continue;
-        }
-        let workspace = workspace_of(tree, folder, name, above);
-        let root = workspace.as_ref().and_then(|(_, workspace)| workspace.manifest.as_ref()).map(Text::raw);
-        match manifest::dependencies(name, text.raw(), root) {
-            Ok(named) => candidates.extend(in_manifest(&known, folder, name, &named, workspace.as_ref())),
-            Err(error) => unread.push(format!("{path}: {error:#}")),
-        }
-    }
-    let mut projects = vec![];
-    for candidate in &candidates {
-        projects.extend(project(packs, tree, candidate)?);
-    }
+/// When a pack in the binary is malformed.
+pub fn detect(known: &Knowledge, packs: &[Pack], sight: &Sight<'_>) -> Result<Detection> {
+    let packages = package::packages(known, sight);
+    let roots = manager::Roots::new(known, sight);
+    let scene = Scene { known, packs, sight, packages: &packages, roots: &roots };
+    let hits: Vec<Hit<'_>> = scene.all().flat_map(|package| scene.hits(package)).collect();
+    let mut projects = told(&hits).into_iter().map(|hit| scene.project(hit)).collect::<Result<Vec<_>>>()?;
     projects.sort_by(|a, b| a.path.cmp(&b.path).then(a.framework.cmp(&b.framework)));
     projects.dedup_by(|a, b| a.path == b.path && a.framework == b.framework);
-    Ok(Detection { verdict: verdict(&projects), projects, unread })
+    let mut passed_over: Vec<String> = packages.passed.iter().map(|(_, folder)| folder.clone()).collect();
+    passed_over.sort_unstable();
+    passed_over.dedup();
+    Ok(Detection { verdict: verdict(&projects), projects, unread: packages.unread.clone(), passed_over })
 }
 
 fn verdict(projects: &[Project]) -> Verdict {
@@ -130,150 +98,54 @@ fn verdict(projects: &[Project]) -> Verdict {
     }
 }
 
-fn known(packs: &[Pack]) -> Result<Known> {
-    let mut known: Known = toml::from_str(pack::embedded("_detect/frameworks.toml")?).context("in _detect")?;
-    for (index, pack) in packs.iter().enumerate() {
-        known.framework.extend(pack.manifest.detect.manifest.iter().map(|manifest| Framework {
-            label: pack.manifest.id.clone(),
-            language: pack.manifest.language.clone(),
-            manifest: manifest.clone(),
-            dependency: pack.manifest.detect.dependency.clone(),
-            over: vec![],
-            pack: Some(index),
-        }));
-    }
-    Ok(known)
-}
-
-fn in_manifest(
-    known: &Known,
-    folder: &str,
-    name: &str,
-    named: &[Named],
-    workspace: Option<&(String, Workspace)>,
-) -> Vec<Candidate> {
-    let hit = |framework: &Framework| {
-        let found = named.iter().find(|named| named.name == framework.dependency)?.clone();
-        (framework.manifest == name).then_some((framework.clone(), found))
-    };
-    let hits: Vec<(Framework, Named)> = known.framework.iter().filter_map(hit).collect();
-    let covered = |label: &String| hits.iter().any(|(framework, _)| framework.over.contains(label));
-    hits.iter()
-        .filter(|(framework, _)| !covered(&framework.label))
-        .map(|(framework, found)| Candidate {
-            folder: folder.to_owned(),
-            framework: framework.clone(),
-            named: named.to_vec(),
-            found: found.clone(),
-            workspace: workspace.cloned(),
+/// The hits that are apps of their own: not what another framework in the same folder is built on, and no front end of a
+/// server that it belongs to.
+fn told<'h, 'a>(hits: &'h [Hit<'a>]) -> Vec<&'h Hit<'a>> {
+    let kind = |hit: &Hit<'_>| hit.framework.kind;
+    let same = |a: &Hit<'_>, b: &Hit<'_>| a.package.folder == b.package.folder;
+    let is_covered = |hit: &&Hit<'_>| {
+        hits.iter().any(|other| {
+            let over = same(hit, other)
+                && !std::ptr::eq(hit.framework, other.framework)
+                && other.framework.over.contains(&hit.framework.label);
+            let server = kind(hit) != Kind::Server && kind(other) == Kind::Server;
+            over || (server && (same(hit, other) || holds(other, &hit.package.folder)))
         })
-        .collect()
+    };
+    let left: Vec<&Hit<'_>> = hits.iter().filter(|hit| !is_covered(hit) && kind(hit) != Kind::Hidden).collect();
+    let any = left.iter().any(|hit| kind(hit) != Kind::Site);
+    left.into_iter().filter(|hit| !any || kind(hit) != Kind::Site).collect()
 }
 
-/// The nearest folder above that declares a workspace and does not leave this one out.
-#[must_use]
-pub fn workspace_of(tree: &Tree, folder: &str, name: &str, above: Option<&Workspace>) -> Option<(String, Workspace)> {
-    let mut at = folder;
-    while !at.is_empty() {
-        at = at.rsplit_once('/').map_or("", |(parent, _)| parent);
-        let path = if at.is_empty() { name.to_owned() } else { format!("{at}/{name}") };
-        if let Some(text) = tree.text(&path)
-            && manifest::is_workspace(name, text, folder.strip_prefix(at).unwrap_or(folder).trim_start_matches('/'))
-        {
-            let manifest = Some(Text::new(text));
-            return Some((if at.is_empty() { ".".into() } else { at.to_owned() }, Workspace { manifest, lock: None }));
+/// Whether a folder is one of those below an app whose front ends are its own.
+fn holds(hit: &Hit<'_>, folder: &str) -> bool {
+    let Some(inside) = below(folder, &hit.package.folder) else { return false };
+    let holds = |part: &str| hit.framework.holds.iter().any(|glob| glob.matches(part));
+    upwards(inside).any(|part| !part.is_empty() && holds(part))
+}
+
+/// A path relative to a folder that it is in.
+fn below<'p>(path: &'p str, folder: &str) -> Option<&'p str> {
+    if folder.is_empty() { Some(path) } else { path.strip_prefix(folder)?.strip_prefix('/') }
+}
+
+/// The nearest folder above, with the manifest of a Cargo workspace that does not leave this one out.
+fn cargo_workspace(sight: &Sight<'_>, folder: &str) -> Option<(String, Text)> {
+    const NAME: &str = "Cargo.toml";
+    for at in upwards(folder).filter(|at| *at != folder) {
+        let text = sight.text(&join(at, NAME));
+        let member = below(folder, at).unwrap_or(folder);
+        if let Some(text) = text.filter(|text| manifest::is_workspace(NAME, text.raw(), member)) {
+            return Some((at.to_owned(), (*text).clone()));
         }
     }
-    above.map(|workspace| ("..".to_owned(), workspace.clone()))
+    let texts = sight.above.iter().flat_map(|above| above.files.iter().map(move |(name, text)| (above, name, text)));
+    let mut cargo = texts.filter(|(_, name, _)| name.as_str() == NAME);
+    let found = cargo.find(|(above, name, text)| manifest::is_workspace(name, text.raw(), &join(&above.below, folder)));
+    found.map(|(above, _, text)| (above.path.clone(), text.clone()))
 }
 
-fn project(packs: &[Pack], tree: &Tree, candidate: &Candidate) -> Result<Option<Project>> {
-    let framework = &candidate.framework;
-    let file = below(&candidate.folder, &framework.manifest);
-    let found = &candidate.found;
-    let mut project = Project {
-        path: if candidate.folder.is_empty() { ".".to_owned() } else { candidate.folder.clone() },
-        stack: None,
-        language: framework.language.clone(),
-        framework: framework.label.clone(),
-        framework_version: found.requirement.clone(),
-        variant: None,
-        package_manager: None,
-        workspace: candidate.workspace.as_ref().map(|(root, _)| root.clone()),
-        supported: false,
-        reason: Some(format!(
-            "authwright has no templates for {} yet; `authwright list` shows what it serves",
-            framework.label
-        )),
-        entry: None,
-        database: None,
-        existing_auth: None,
-        evidence: vec![Evidence { file, line: found.line, text: found.text.clone() }],
-    };
-    let Some(pack) = framework.pack.and_then(|index| packs.get(index)) else { return Ok(Some(project)) };
-    let app = app_tree(tree, &candidate.folder);
-    let detect = &pack.manifest.detect;
-    if !is_app(&detect.app, &app)? {
-        let Some(other) = &detect.unserved else { return Ok(None) };
-        project.reason = Some(other.reason.clone());
-        return Ok(is_app(&other.app, &app)?.then_some(project));
-    }
-    serve(pack, &app, candidate, &mut project)?;
-    Ok(Some(project))
-}
-
-/// What a pack knows about the app.
-fn serve(pack: &Pack, app: &Tree, candidate: &Candidate, project: &mut Project) -> Result<()> {
-    let detect = &pack.manifest.detect;
-    project.stack = Some(pack.manifest.id.clone());
-    project.package_manager = Some(detect.package_manager.clone());
-    project.database = first(&candidate.named, &detect.databases);
-    project.existing_auth = first(&candidate.named, &detect.auths);
-    let requirement = candidate.found.requirement.as_deref();
-    project.supported = serves(&candidate.framework.manifest, &detect.versions, requirement) == Some(true);
-    project.reason = (!project.supported).then(|| match &candidate.found.requirement {
-        Some(version) => {
-            format!("{} {version} is not served; the templates are for {}", pack.manifest.name, detect.versions)
-        }
-        None => format!("the version of {} is not written in the manifest", pack.manifest.name),
-    });
-    let entry = pack.manifest.anchor.iter().find(|anchor| anchor.id == detect.entry);
-    if let Some(entry) = entry
-        && let Found::One(place) = anchor::locate(&pack.language, entry, &entry.globs, app)?
-    {
-        let text = app.get(&place.path).map_or("", Text::raw);
-        let line = place.at.map_or(1, |at| anchor::line_of(text, at.range.start));
-        let shown = text.lines().nth(line - 1).unwrap_or_default().trim().to_owned();
-        let evidence = Evidence { file: below(&candidate.folder, place.path.as_str()), line, text: shown };
-        project.entry = Some(evidence.clone());
-        project.evidence.push(evidence);
-    }
-    Ok(())
-}
-
-fn first(named: &[Named], wanted: &[String]) -> Option<String> {
-    named.iter().find(|named| wanted.contains(&named.name)).map(|named| named.name.clone())
-}
-
-fn below(folder: &str, file: &str) -> String {
-    if folder.is_empty() { file.to_owned() } else { format!("{folder}/{file}") }
-}
-
-fn is_app(globs: &[String], app: &Tree) -> Result<bool> {
-    let set = anchor::glob_set(globs)?;
-    Ok(app.iter().any(|(path, _)| set.is_match(path.as_str())))
-}
-
-/// The part of the tree below a folder, with paths relative to it.
-#[must_use]
-pub fn app_tree(tree: &Tree, folder: &str) -> Tree {
-    let inside = |path: &RelPath| {
-        let rest =
-            if folder.is_empty() { path.as_str() } else { path.as_str().strip_prefix(folder)?.strip_prefix('/')? };
-        RelPath::new(rest).ok()
-    };
-    tree.iter().filter_map(|(path, text)| Some((inside(path)?, text.clone()))).collect()
-}
-
+#[cfg(test)]
+mod corpus;
 #[cfg(test)]
 mod tests;

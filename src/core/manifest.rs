@@ -2,141 +2,27 @@
 
 use anyhow::{Context as _, Result};
 use semver::Version;
-use toml_edit::{Item, TableLike, Value};
+use toml_edit::{Item, TableLike};
+
+pub mod dotnet;
+pub mod gradle;
+pub mod json;
+pub mod lines;
+pub mod maven;
+pub mod members;
+pub mod named;
+pub mod python;
+
+pub use named::dependencies;
 
 use super::{
-    anchor::line_of,
-    edit::{
-        cargo_toml,
-        dependencies::Dependencies,
-        python::{self, Requirement},
-        toml::Toml,
-    },
+    edit::{cargo_toml, dependencies::Dependencies, toml::Toml},
     npm,
     pack::Dependency,
     pep440,
     plan::Workspace,
     project::{Text, Tree},
 };
-
-pub mod members;
-
-/// One runtime dependency that a manifest names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Named {
-    /// Of the package, also where the manifest gives it another.
-    pub name: String,
-    /// As written; `None` if the manifest gives no version or inherits it.
-    pub requirement: Option<String>,
-    /// 1-based.
-    pub line: usize,
-    /// The line's text.
-    pub text: String,
-}
-
-/// File names that [`dependencies`] reads.
-pub const NAMES: [&str; 5] = ["Cargo.toml", "package.json", "pyproject.toml", "requirements.txt", "go.mod"];
-
-/// The runtime dependencies that a manifest names, in file order.
-///
-/// # Errors
-/// When the text is not what the file's name says.
-pub fn dependencies(name: &str, text: &str, workspace: Option<&str>) -> Result<Vec<Named>> {
-    match name {
-        "Cargo.toml" => cargo(text, workspace),
-        "package.json" => npm(text),
-        "pyproject.toml" => pyproject(text),
-        "requirements.txt" => Ok(requirements(text)),
-        "go.mod" => Ok(go_mod(text)),
-        _ => Ok(vec![]),
-    }
-}
-
-fn named(source: &str, line: usize, name: &str, requirement: Option<&str>) -> Named {
-    let text = source.lines().nth(line - 1).unwrap_or_default().trim().to_owned();
-    Named { name: name.to_owned(), requirement: requirement.map(str::to_owned), line, text }
-}
-
-fn cargo(text: &str, workspace: Option<&str>) -> Result<Vec<Named>> {
-    let toml = Toml::parse(text)?;
-    let root = workspace.map(Toml::parse).transpose()?;
-    let Some(table) = toml.item(&["dependencies"]).and_then(Item::as_table_like) else { return Ok(vec![]) };
-    let mut found: Vec<Named> = table
-        .iter()
-        .filter_map(|(name, _)| {
-            let entry = cargo_toml::existing(&toml, root.as_ref(), "dependencies", name)?;
-            let package = cargo_toml::package(&toml, root.as_ref(), "dependencies", name);
-            Some(named(text, entry.line, &package, entry.version.as_deref()))
-        })
-        .collect();
-    found.sort_by_key(|named| named.line);
-    Ok(found)
-}
-
-fn npm(text: &str) -> Result<Vec<Named>> {
-    let text = text.trim_start_matches('\u{feff}');
-    let json: serde_json::Value = serde_json::from_str(text).context("not valid JSON")?;
-    let Some(all) = json.get("dependencies").and_then(serde_json::Value::as_object) else { return Ok(vec![]) };
-    Ok(all
-        .iter()
-        .map(|(name, version)| {
-            let at = json_key(text, "dependencies").and_then(|from| Some(from + json_key(&text[from..], name)?));
-            named(text, line_of(text, at.unwrap_or(0)), name, version.as_str())
-        })
-        .collect())
-}
-
-/// Where a key stands first, as one: the same string may be a value before.
-fn json_key(text: &str, name: &str) -> Option<usize> {
-    let quoted = format!("\"{name}\"");
-    let is_key = |at: &usize| text[at + quoted.len()..].trim_start().starts_with(':');
-    text.match_indices(&quoted).map(|(at, _)| at).find(is_key)
-}
-
-fn pyproject(text: &str) -> Result<Vec<Named>> {
-    let toml = Toml::parse(text)?;
-    let listed = toml.item(&["project", "dependencies"]).and_then(Item::as_array).into_iter().flatten();
-    let line = |item: &Value| item.span().map_or(1, |span| line_of(text, toml.at(span).start));
-    let mut found: Vec<Named> = listed.filter_map(|item| python(text, line(item), item.as_str()?)).collect();
-    let poetry = toml.item(&["tool", "poetry", "dependencies"]).and_then(Item::as_table_like);
-    let names = poetry.into_iter().flat_map(TableLike::iter);
-    found.extend(names.map(|(name, item)| {
-        let line = toml.line(&["tool", "poetry", "dependencies"], name);
-        let version = item.as_str().or_else(|| item.get("version")?.as_str());
-        named(text, line, &python::normal(name), version)
-    }));
-    Ok(found)
-}
-
-fn requirements(text: &str) -> Vec<Named> {
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with(['#', '-']));
-    lines.filter_map(|(index, line)| python(text, index + 1, line)).collect()
-}
-
-fn python(source: &str, line: usize, requirement: &str) -> Option<Named> {
-    let requirement = Requirement::parse(requirement)?;
-    Some(named(source, line, &requirement.name, requirement.versions.as_deref()))
-}
-
-fn go_mod(text: &str) -> Vec<Named> {
-    let mut found = vec![];
-    let mut inside = false;
-    for (index, line) in text.lines().enumerate() {
-        let (line, comment) = line.split_once("//").unwrap_or((line, ""));
-        let line = line.trim();
-        let entry = line.strip_prefix("require ").map(str::trim).or_else(|| inside.then_some(line));
-        inside = line.starts_with("require (") || (inside && line != ")");
-        let mut words = entry.unwrap_or_default().split_whitespace();
-        // An indirect dependency is another module's choice and says nothing about this one.
-        if comment.trim().starts_with("indirect") {
-            continue;
-        }
-        if let (Some(name), Some(version)) = (words.next(), words.next()) {
-            found.push(named(text, index + 1, name, Some(version.trim_start_matches('v'))));
-        }
-    }
-    found
-}
 
 /// Whether a manifest declares a workspace that `member` (a folder relative to it) may belong to.
 #[must_use]

@@ -142,6 +142,15 @@ pub fn embedded(path: &str) -> Result<&'static str> {
     TEMPLATES.get_file(path).and_then(|file| file.contents_utf8()).with_context(|| format!("no templates/{path}"))
 }
 
+/// Files of a folder under `templates/`, by name: name without its ending, and text.
+pub fn folder_of(name: &str) -> Vec<(&'static str, &'static str)> {
+    let files = TEMPLATES.get_dir(name).into_iter().flat_map(Dir::files);
+    let mut files: Vec<_> =
+        files.filter_map(|file| Some((file.path().file_stem()?.to_str()?, file.contents_utf8()?))).collect();
+    files.sort_unstable();
+    files
+}
+
 /// Texts that templates of any pack may include: name and text.
 pub fn shared() -> impl Iterator<Item = (&'static str, &'static str)> {
     let files = TEMPLATES.get_dir("_shared").into_iter().flat_map(Dir::files);

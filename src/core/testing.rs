@@ -5,7 +5,6 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use super::{
     choose::{self, Answers, Given},
-    detect::app_tree,
     edit::{Made, Outcome, Splice, splice, unsplice},
     facts,
     lock::Lock,
@@ -38,6 +37,16 @@ pub fn path(path: &str) -> RelPath {
 
 pub fn tree(files: &[(&str, &str)]) -> Tree {
     files.iter().map(|(name, text)| (path(name), Text::new(*text))).collect()
+}
+
+/// The part of the tree below a folder, with paths relative to it.
+pub fn app_tree(tree: &Tree, folder: &str) -> Tree {
+    let inside = |path: &RelPath| {
+        let rest =
+            if folder.is_empty() { path.as_str() } else { path.as_str().strip_prefix(folder)?.strip_prefix('/')? };
+        RelPath::new(rest).ok()
+    };
+    tree.iter().filter_map(|(path, text)| Some((inside(path)?, text.clone()))).collect()
 }
 
 pub fn axum() -> Pack {

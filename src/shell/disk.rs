@@ -4,12 +4,13 @@
 use std::{
     io::{self, Read as _},
     path::{Path, PathBuf},
+    sync::mpsc,
 };
 
 use anyhow::Context as _;
 use cap_std::{ambient_authority, fs::Dir};
 use globset::GlobSet;
-use ignore::{DirEntry, WalkBuilder};
+use ignore::{DirEntry, WalkBuilder, WalkState};
 
 use crate::core::{
     problem::Problem,
@@ -21,6 +22,8 @@ const FILE_LIMIT: u64 = 4 << 20;
 /// The most that is read of a file found by pattern.
 const FOUND_LIMIT: u64 = 1 << 20;
 const DEPTH_LIMIT: usize = 32;
+/// Threads that list folders.
+const WALKERS: usize = 4;
 
 /// Never source code, wherever they are.
 const NOT_SOURCE: &[&str] = &[
@@ -129,6 +132,62 @@ impl Disk {
         Ok((found.tree, found.unread))
     }
 
+    /// The path of every file that is neither hidden by `.gitignore` nor by convention, and what could not be listed.
+    /// No file is opened, and no symlink followed. Of hidden folders, only those in `shown` are looked into.
+    ///
+    /// # Errors
+    /// When the project folder itself cannot be listed.
+    pub fn paths(&self, shown: &'static [&'static str]) -> anyhow::Result<(Vec<String>, Vec<Unread>)> {
+        // Listing as another kind of error would, before threads are started for it.
+        self.dir.entries().with_context(|| format!("cannot list `{}`", self.root.display()))?;
+        let (send, receive) = mpsc::channel::<Vec<Result<String, Unread>>>();
+        self.builder(shown).threads(WALKERS).build_parallel().run(|| {
+            let mut batch = Batch { send: send.clone(), found: vec![] };
+            Box::new(move |entry| {
+                batch.found.extend(self.listed(entry));
+                batch.send_full();
+                WalkState::Continue
+            })
+        });
+        drop(send);
+        let (mut paths, mut unread) = (vec![], vec![]);
+        for found in receive.into_iter().flatten() {
+            match found {
+                Ok(path) => paths.push(path),
+                Err(why) => unread.push(why),
+            }
+        }
+        paths.sort_unstable();
+        unread.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok((paths, unread))
+    }
+
+    /// A file, or what could not be listed; nothing for a folder.
+    fn listed(&self, entry: Result<DirEntry, ignore::Error>) -> Option<Result<String, Unread>> {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => return Some(Err(self.unlisted(&error))),
+        };
+        if entry.file_type().is_none_or(|kind| kind.is_dir()) {
+            return None;
+        }
+        Some(Ok(entry.path().strip_prefix(&self.root).ok()?.to_str()?.to_owned()))
+    }
+
+    /// The text of a file found by pattern, or why there is none.
+    ///
+    /// # Errors
+    /// In words for people.
+    pub fn found(&self, path: &RelPath) -> Result<Text, String> {
+        match self.read_at_most(path, FOUND_LIMIT) {
+            Ok(Some(Read::Text(text))) => Ok(text),
+            Ok(Some(Read::Missing)) => Err("it is gone".to_owned()),
+            Ok(Some(Read::NotText)) => Err("not a text file".to_owned()),
+            Ok(None) => Err("too large".to_owned()),
+            Err(error) => Err(format!("{error:#}")),
+        }
+    }
+
     pub(super) fn dir(&self) -> &Dir {
         &self.dir
     }
@@ -180,19 +239,23 @@ impl Disk {
     }
 
     fn walk(&self) -> ignore::Walk {
+        self.builder(&[]).hidden(true).sort_by_file_name(Ord::cmp).build()
+    }
+
+    fn builder(&self, shown: &'static [&'static str]) -> WalkBuilder {
         let mut builder = WalkBuilder::new(&self.root);
         builder
+            .hidden(false)
             .max_depth(Some(DEPTH_LIMIT))
             .follow_links(false)
             .require_git(false)
             // The answer must not depend on one user's settings or on what a search tool skips.
             .git_global(false)
             .ignore(false)
-            .parents(inside_repository(&self.root))
-            .sort_by_file_name(Ord::cmp);
+            .parents(inside_repository(&self.root));
         let root = self.root.clone();
-        builder.filter_entry(move |entry| !is_not_source(entry, &root));
-        builder.build()
+        builder.filter_entry(move |entry| !is_not_source(entry, &root) && !is_hidden(entry, shown));
+        builder
     }
 
     fn add(&self, entry: &DirEntry, globs: &GlobSet, found: &mut Found) {
@@ -228,6 +291,37 @@ impl Disk {
             }
         }
     }
+}
+
+/// What one thread has found and not yet handed over.
+struct Batch {
+    send: mpsc::Sender<Vec<Result<String, Unread>>>,
+    found: Vec<Result<String, Unread>>,
+}
+
+impl Batch {
+    fn send_full(&mut self) {
+        if self.found.len() >= 1000 {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        // The receiver outlives the walk.
+        _ = self.send.send(std::mem::take(&mut self.found));
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}
+
+fn is_hidden(entry: &DirEntry, shown: &[&str]) -> bool {
+    let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
+    let name = entry.file_name().to_str().unwrap_or_default();
+    entry.depth() > 0 && is_folder && name.starts_with('.') && !shown.contains(&name)
 }
 
 #[derive(Default)]

@@ -1,8 +1,12 @@
 use super::*;
-use crate::core::testing::{FIXTURES, axum, folder, tree};
+use crate::core::testing::{FIXTURES, app_tree, axum, folder, tree};
+
+fn seen(packs: &[Pack], sight: &Sight<'_>) -> Detection {
+    detect(&Knowledge::load(packs).unwrap(), packs, sight).unwrap()
+}
 
 fn of(files: &[(&str, &str)]) -> Detection {
-    detect(&[axum()], &tree(files), None).unwrap()
+    seen(&[axum()], &Sight::of(&tree(files)))
 }
 
 /// Verdict, and path and framework of each project.
@@ -17,15 +21,15 @@ const MAIN: &str = "fn main() {\n    axum::serve(l, app);\n}\n";
 #[test]
 fn an_app_in_another_form_than_is_served() {
     let mut pack = axum();
-    pack.manifest.detect.unserved =
-        Some(pack::declared::Unserved { app: vec!["src/lib.rs".to_owned()], reason: "why".to_owned() });
+    pack.manifest.detect.unserved = Some("why".to_owned());
     let told = |file: &str| {
-        let found = detect(std::slice::from_ref(&pack), &tree(&[("Cargo.toml", AXUM), (file, "")]), None).unwrap();
+        let tree = tree(&[("Cargo.toml", AXUM), (file, MAIN)]);
+        let found = seen(std::slice::from_ref(&pack), &Sight::of(&tree));
         (found.verdict, found.projects.first().and_then(|project| project.reason.clone()))
     };
     assert_eq!(told("src/main.rs"), (Verdict::Single, None));
     assert_eq!(told("src/lib.rs"), (Verdict::Unsupported, Some("why".to_owned())));
-    assert_eq!(told("src/other.rs"), (Verdict::None, None));
+    assert_eq!(told("tests/other.rs"), (Verdict::Unsupported, Some("why".to_owned())), "the manifest alone");
 }
 
 #[test]
@@ -104,7 +108,16 @@ fn claims_have_evidence() {
     let app = &found.projects[0];
     let evidence = |line, file: &str, text: &str| Evidence { file: file.to_owned(), line, text: text.to_owned() };
     let entry = evidence(2, "api/src/main.rs", "axum::serve(l, app);");
-    assert_eq!(app.evidence, [evidence(4, "api/Cargo.toml", "axum = \"0.8\""), entry.clone()]);
+    assert_eq!(
+        app.evidence,
+        [
+            evidence(4, "api/Cargo.toml", "axum = \"0.8\""),
+            entry.clone(),
+            evidence(1, "api/src/main.rs", "fn main() {"),
+            evidence(5, "api/Cargo.toml", "sqlx = \"0.9\""),
+            evidence(6, "api/Cargo.toml", "axum-login = \"0.18\""),
+        ]
+    );
     assert_eq!((app.entry.as_ref(), app.stack.as_deref()), (Some(&entry), Some("axum")));
     assert_eq!((app.database.as_deref(), app.existing_auth.as_deref()), (Some("sqlx"), Some("axum-login")));
     // Two places: neither is claimed to be the one.
@@ -122,8 +135,11 @@ fn members_inherit_from_their_workspace() {
     let found = of(&[("Cargo.toml", root), ("old/Cargo.toml", member), ("old/src/main.rs", MAIN)]);
     assert_eq!((found.projects[0].supported, found.projects[0].workspace.as_deref()), (false, None));
     // The folder looked at is itself a member.
-    let above = Workspace { manifest: Some(Text::new(root)), lock: None };
-    let found = detect(&[axum()], &tree(&[("Cargo.toml", member), ("src/main.rs", MAIN)]), Some(&above)).unwrap();
+    let files = vec![("Cargo.toml".to_owned(), Text::new(root))];
+    let tree = tree(&[("Cargo.toml", member), ("src/main.rs", MAIN)]);
+    let mut sight = Sight::of(&tree);
+    sight.above.push(sight::Above { path: "..".to_owned(), below: "api".to_owned(), files });
+    let found = seen(&[axum()], &sight);
     assert_eq!((found.verdict, found.projects[0].workspace.as_deref()), (Verdict::Single, Some("..")));
 }
 
@@ -137,10 +153,10 @@ fn a_manifest_that_cannot_be_read_is_named() {
 #[test]
 fn every_fixture_is_what_its_readme_says() {
     for name in FIXTURES {
-        let found = detect(&[axum()], &folder(name), None).unwrap();
+        let found = seen(&[axum()], &Sight::of(&folder(name)));
         assert_eq!(found.verdict, Verdict::Single, "{name}: {:?}", found.projects);
     }
-    assert_eq!(detect(&[axum()], &folder("two-apps"), None).unwrap().verdict, Verdict::Ambiguous);
+    assert_eq!(seen(&[axum()], &Sight::of(&folder("two-apps"))).verdict, Verdict::Ambiguous);
 }
 
 #[test]

@@ -90,7 +90,7 @@ fn what_is_not_what_its_name_says_is_an_error() {
     {
         assert!(dependencies(name, text, None).is_err(), "{name}");
     }
-    assert_eq!(found("Gemfile", "gem 'rails'"), []);
+    assert_eq!(found("README.md", "gem 'rails'"), []);
 }
 
 #[test]

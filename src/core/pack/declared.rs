@@ -61,31 +61,16 @@ pub struct Detect {
     pub manifest: Vec<String>,
     pub dependency: String,
     pub versions: VersionReq,
-    /// Globs below the app's folder; an app has at least one of them, a library has none.
+    /// Globs below the app's folder; an app that is served has at least one of them.
     pub app: Vec<String>,
     /// The anchor that is where the app is served.
     pub entry: String,
-    #[serde(default)]
-    pub package_manager: String,
     /// The command that brings one locked dependency up to date; `{}` stands for its name.
     #[serde(default)]
     pub update: String,
-    /// Dependencies that tell how the project stores data.
-    pub databases: Vec<String>,
-    /// Dependencies that tell that the project has a login already.
-    pub auths: Vec<String>,
-    /// Apps that are recognised and not served.
+    /// Why an app without any of these files is not served.
     #[serde(default)]
-    pub unserved: Option<Unserved>,
-}
-
-/// Another form of app than the pack serves.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Unserved {
-    /// As `app` of `[detect]`, for those that have none of those.
-    pub app: Vec<String>,
-    pub reason: String,
+    pub unserved: Option<String>,
 }
 
 /// What the generated code needs of the language's tools.

@@ -1,0 +1,296 @@
+//! One app: what is told of it, and what each claim rests on.
+
+use anyhow::Result;
+
+use super::{
+    Evidence, Project,
+    knowledge::{Ecosystem, Framework, Kind, Knowledge},
+    manager::{self, Roots},
+    package::{Asked, Package, Packages, claim, versions},
+    sight::{Sight, View},
+};
+use crate::core::{
+    anchor::{self, Found, glob_set},
+    edit::dependencies::serves,
+    manifest::{
+        self,
+        named::{Named, Scope},
+    },
+    pack::{Anchor, Pack},
+    project::{RelPath, Tree},
+};
+
+/// The most files in which an anchor is looked for.
+const SOURCES: usize = 2000;
+
+/// A framework in a package.
+pub struct Hit<'a> {
+    pub package: &'a Package<'a>,
+    pub framework: &'a Framework,
+    /// The manifest's path and what it names.
+    pub named: Option<(String, Named)>,
+    pub evidence: Vec<Evidence>,
+    pub version: Option<String>,
+}
+
+/// What a detection looks at.
+pub struct Scene<'a> {
+    pub known: &'a Knowledge,
+    pub packs: &'a [Pack],
+    pub sight: &'a Sight<'a>,
+    pub packages: &'a Packages<'a>,
+    pub roots: &'a Roots,
+}
+
+const ANY: [Scope; 5] = [Scope::Runtime, Scope::Build, Scope::Dev, Scope::Peer, Scope::Version];
+
+impl<'a> Scene<'a> {
+    pub fn all(&self) -> std::slice::Iter<'a, Package<'a>> {
+        self.packages.all.iter()
+    }
+
+    pub fn ecosystem(&self, package: &Package<'_>) -> &'a Ecosystem {
+        &self.known.ecosystems[package.ecosystem]
+    }
+
+    pub fn view(&self, package: &'a Package<'a>) -> &'a View<'a> {
+        package.view.get_or_init(|| {
+            let is_other = |other: &&Package<'_>| {
+                other.ecosystem == package.ecosystem && other.folder != package.folder && !other.manifests.is_empty()
+            };
+            let passed = self.packages.passed.iter().filter(|(ecosystem, _)| *ecosystem == package.ecosystem);
+            let others = self.all().filter(is_other).map(|other| other.folder.as_str());
+            let mut others: Vec<&str> = others.chain(passed.map(|(_, folder)| folder.as_str())).collect();
+            others.sort_unstable();
+            let (folders, own) = (&self.known.folders, &self.ecosystem(package).aside);
+            View::new(self.sight, &package.folder, &others, |name, folder| {
+                if folder {
+                    folders.aside.contains(name) || own.contains(name) || name.contains("{{")
+                } else {
+                    folders.aside_files.iter().any(|wanted| super::package::is(wanted, name))
+                }
+            })
+        })
+    }
+
+    fn asked(&self, package: &'a Package<'a>, version: Option<&str>) -> Asked<'a> {
+        Asked { package, view: self.view(package), version: version.and_then(manifest::lowest) }
+    }
+
+    /// Every framework that a package has an app of.
+    pub fn hits(&self, package: &'a Package<'a>) -> Vec<Hit<'a>> {
+        self.ecosystem(package).framework.iter().filter_map(|framework| self.hit(package, framework)).collect()
+    }
+
+    fn hit(&self, package: &'a Package<'a>, framework: &'a Framework) -> Option<Hit<'a>> {
+        let named = package.find(&framework.depends, &framework.scopes).cloned();
+        let of = |scope| package.find(&framework.depends, &[scope]).is_some();
+        // Whoever uses the package brings the framework: this is a library.
+        if of(Scope::Peer) && !of(Scope::Runtime) {
+            return None;
+        }
+        if named.is_none() && framework.alone.is_empty() && framework.bare.is_empty() {
+            return None;
+        }
+        let elsewhere = || {
+            let mut same = self.all().filter(|other| other.ecosystem == package.ecosystem);
+            same.find_map(|other| other.find(&framework.depends, &ANY))
+        };
+        let version = self.version(package, framework, named.as_ref());
+        let asked = self.asked(package, version.as_deref());
+        let first = |signs: &[super::knowledge::Sign]| signs.iter().find_map(|sign| asked.holds(sign));
+        let mut evidence: Vec<Evidence> = named.iter().map(|(path, named)| claim(path, named)).collect();
+        if named.is_some() {
+            evidence.extend(self.app(package, framework, &asked)?);
+        } else {
+            let found = if elsewhere().is_some() { first(&framework.alone) } else { None };
+            evidence.extend(found.or_else(|| first(&framework.bare))?);
+        }
+        if first(&framework.not).or_else(|| first(&self.ecosystem(package).not)).is_some() {
+            return None;
+        }
+        Some(Hit { package, framework, named, evidence, version })
+    }
+
+    /// What shows that a package which names a framework is an app; empty where only its manifest can be believed.
+    fn app(&self, package: &Package<'_>, framework: &Framework, asked: &Asked<'_>) -> Option<Vec<Evidence>> {
+        let own = &self.ecosystem(package).app;
+        let signs = if framework.app.is_empty() { own } else { &framework.app };
+        if signs.is_empty() {
+            return Some(vec![]);
+        }
+        if let Some(found) = signs.iter().find_map(|sign| asked.holds(sign)) {
+            return Some(found);
+        }
+        let is_below = |other: &Package<'_>| {
+            other.ecosystem == package.ecosystem
+                && other.folder != package.folder
+                && (package.folder.is_empty() || other.folder.starts_with(&format!("{}/", package.folder)))
+        };
+        let bare = !framework.strict && !asked.has_sources(self.ecosystem(package)) && !self.all().any(is_below);
+        bare.then(Vec::new)
+    }
+
+    /// The framework's version as it is written: in the package, in those above, anywhere.
+    fn version(&self, package: &Package<'_>, framework: &Framework, named: Option<&(String, Named)>) -> Option<String> {
+        if framework.version.is_empty()
+            && let Some(own) = named.and_then(|(_, named)| named.requirement.clone())
+        {
+            return Some(own);
+        }
+        let names = versions(framework);
+        let written = |package: &Package<'_>| {
+            let mut all = names
+                .iter()
+                .flat_map(|name| package.named.iter().filter(move |(_, named)| super::package::is(name, &named.name)));
+            all.find_map(|(_, named)| named.requirement.clone())
+        };
+        let same = || self.all().filter(|other| other.ecosystem == package.ecosystem);
+        let above = super::package::upwards(&package.folder)
+            .filter_map(|at| same().find(|other| other.folder == at))
+            .find_map(written);
+        above.or_else(|| same().find_map(written))
+    }
+
+    /// Everything that is told of an app.
+    ///
+    /// # Errors
+    /// When a pack in the binary is malformed.
+    pub fn project(&self, hit: &Hit<'a>) -> Result<Project> {
+        let (package, framework) = (hit.package, hit.framework);
+        let ecosystem = self.ecosystem(package);
+        let asked = self.asked(package, hit.version.as_deref());
+        let mut evidence = hit.evidence.clone();
+        let workspace = self.roots.of(self.sight, package);
+        let managed = manager::manager(ecosystem, self.sight, package, workspace.is_some());
+        let variant = framework.variant.iter().find_map(|variant| Some((variant, asked.holds(&variant.when)?)));
+        let entry = framework.entry.iter().find_map(|look| asked.view.place(&look.r#in, &look.pattern));
+        let database = package.find(&ecosystem.databases, &[Scope::Runtime, Scope::Build]);
+        let (auth, shown) = auth(ecosystem, &asked);
+        let language = ecosystem
+            .language
+            .iter()
+            .find(|language| language.when.as_ref().is_none_or(|sign| asked.holds(sign).is_some()));
+        evidence.extend(entry.clone());
+        evidence.extend(variant.iter().flat_map(|(_, found)| found.clone()));
+        evidence.extend(managed.evidence);
+        evidence.extend(database.map(|(path, named)| claim(path, named)));
+        evidence.extend(shown);
+        let mut project = Project {
+            path: if package.folder.is_empty() { ".".to_owned() } else { package.folder.clone() },
+            stack: None,
+            language: language.map(|language| language.name.clone()).unwrap_or_default(),
+            framework: framework.label.clone(),
+            framework_version: hit.version.clone(),
+            variant: variant.map(|(variant, _)| variant.name.clone()),
+            package_manager: managed.name,
+            workspace: workspace.map(|(root, _)| root),
+            supported: false,
+            reason: Some(unserved(framework)),
+            entry,
+            database: database.map(|(_, named)| named.name.clone()),
+            existing_auth: auth,
+            notes: managed.conflict.into_iter().collect(),
+            evidence,
+        };
+        if let Some(pack) = self.packs.iter().find(|pack| pack.manifest.id == framework.label) {
+            self.serve(pack, hit, &mut project)?;
+        }
+        let mut seen: Vec<Evidence> = vec![];
+        project.evidence.retain(|found| {
+            let fresh = seen.iter().all(|one| (&one.file, one.line) != (&found.file, found.line));
+            seen.extend(fresh.then(|| found.clone()));
+            fresh
+        });
+        Ok(project)
+    }
+
+    /// What a pack knows about the app.
+    fn serve(&self, pack: &Pack, hit: &Hit<'_>, project: &mut Project) -> Result<()> {
+        let detect = &pack.manifest.detect;
+        let folder = &hit.package.folder;
+        let start = if folder.is_empty() { 0 } else { folder.len() + 1 };
+        let files: Vec<&str> = self.sight.below(folder).iter().map(|path| &path[start..]).collect();
+        let there = |globs: &[String]| glob_set(globs).map(|set| files.iter().any(|file| set.is_match(file)));
+        if !there(&detect.app)? {
+            let form = || format!("{} is served where there is {}", pack.manifest.name, detect.app.join(" or "));
+            project.reason = Some(detect.unserved.clone().unwrap_or_else(form));
+            return Ok(());
+        }
+        let file = |(path, named): &(String, Named)| Some((path.rsplit('/').next()?.to_owned(), named.clone()));
+        let manifest = hit.named.as_ref().and_then(file).filter(|(name, _)| detect.manifest.contains(name));
+        let Some((manifest, named)) = manifest else {
+            project.reason = Some(format!(
+                "{} is served where {} names `{}`; `authwright list` shows what is served",
+                pack.manifest.name,
+                detect.manifest.join(" or "),
+                detect.dependency
+            ));
+            return Ok(());
+        };
+        project.stack = Some(pack.manifest.id.clone());
+        let requirement = named.requirement.as_deref();
+        project.supported = serves(&manifest, &detect.versions, requirement) == Some(true);
+        project.reason = (!project.supported).then(|| match requirement {
+            Some(version) => {
+                format!("{} {version} is not served; the templates are for {}", pack.manifest.name, detect.versions)
+            }
+            None => format!("the version of {} is not written in the manifest", pack.manifest.name),
+        });
+        let entry = pack.manifest.anchor.iter().find(|anchor| anchor.id == detect.entry);
+        let old = project.entry.take();
+        project.evidence.retain(|found| Some(found) != old.as_ref());
+        project.entry = entry.map(|entry| self.entry(pack, entry, folder, &files, old)).transpose()?.flatten();
+        let at = project.evidence.len().min(1);
+        project.evidence.splice(at..at, project.entry.clone());
+        Ok(())
+    }
+
+    /// The one place of a pack's anchor; `other` where it is nowhere, nothing where there are several.
+    fn entry(
+        &self,
+        pack: &Pack,
+        anchor: &Anchor,
+        folder: &str,
+        files: &[&str],
+        other: Option<Evidence>,
+    ) -> Result<Option<Evidence>> {
+        let set = glob_set(&anchor.globs)?;
+        let whole = |file: &str| super::package::join(folder, file);
+        let ours = files.iter().filter(|file| set.is_match(file)).take(SOURCES);
+        let tree: Tree = ours
+            .filter_map(|file| Some((RelPath::new(file).ok()?, (*self.sight.text(&whole(file))?).clone())))
+            .collect();
+        let place = match anchor::locate(&pack.language, anchor, &anchor.globs, &tree)? {
+            Found::One(place) => place,
+            Found::None => return Ok(other),
+            Found::Several(_) => return Ok(None),
+        };
+        let text = tree.get(&place.path).map_or("", crate::core::project::Text::raw);
+        let line = place.at.map_or(1, |at| anchor::line_of(text, at.range.start));
+        Ok(Some(self.sight.evidence(&whole(place.path.as_str()), line)))
+    }
+}
+
+/// A login that is there already: a library's, or one of the project's own making.
+fn auth(ecosystem: &Ecosystem, asked: &Asked<'_>) -> (Option<String>, Vec<Evidence>) {
+    if let Some((path, named)) = asked.package.find(&ecosystem.auths, &[Scope::Runtime, Scope::Build]) {
+        return (Some(named.name.clone()), vec![claim(path, named)]);
+    }
+    let made = ecosystem.made.iter();
+    let found: Vec<(String, Evidence)> =
+        made.filter_map(|made| Some((made.what.clone(), asked.view.place(&made.r#in, &made.pattern)?))).collect();
+    let what: Vec<String> = found.iter().map(|(what, _)| what.clone()).collect();
+    let told = (!what.is_empty()).then(|| format!("hand-made: {}", what.join(", ")));
+    (told, found.into_iter().map(|(_, evidence)| evidence).collect())
+}
+
+fn unserved(framework: &Framework) -> String {
+    match framework.kind {
+        Kind::Client => format!(
+            "{} runs in the browser alone, where no session can be kept: add authentication to the server that it talks to",
+            framework.label
+        ),
+        _ => format!("authwright has no templates for {} yet; `authwright list` shows what it serves", framework.label),
+    }
+}

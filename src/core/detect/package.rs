@@ -1,0 +1,252 @@
+//! Packages: a folder with manifests of one ecosystem, and what they name.
+
+use std::{cell::OnceCell, collections::BTreeMap};
+
+use super::{
+    Evidence,
+    knowledge::{Ecosystem, Framework, Knowledge, Sign},
+    sight::{Sight, View, shorten},
+};
+use crate::core::{
+    manifest::{
+        self,
+        named::{self, Named, Scope},
+    },
+    project::Text,
+};
+
+pub struct Package<'s> {
+    pub ecosystem: usize,
+    /// Empty for the folder looked at.
+    pub folder: String,
+    /// Whole paths; none for a package that only its sources make.
+    pub manifests: Vec<String>,
+    /// Each with the manifest that names it.
+    pub named: Vec<(String, Named)>,
+    pub(super) view: OnceCell<View<'s>>,
+}
+
+impl Package<'_> {
+    /// The first dependency that one of some names stands for, in the order of the names.
+    #[must_use]
+    pub fn find(&self, names: &[String], scopes: &[Scope]) -> Option<&(String, Named)> {
+        let first =
+            |name: &String| self.named.iter().find(|(_, named)| scopes.contains(&named.scope) && is(name, &named.name));
+        names.iter().find_map(first)
+    }
+}
+
+/// Whether a name, in which `*` stands for anything, stands for another.
+#[must_use]
+pub fn is(wanted: &str, name: &str) -> bool {
+    let mut parts = wanted.split('*');
+    let Some(mut rest) = parts.next().and_then(|first| name.strip_prefix(first)) else { return false };
+    let parts: Vec<&str> = parts.collect();
+    let Some((last, between)) = parts.split_last() else { return rest.is_empty() };
+    for part in between {
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    rest.ends_with(last)
+}
+
+#[must_use]
+pub fn claim(path: &str, named: &Named) -> Evidence {
+    Evidence { file: path.to_owned(), line: named.line, text: shorten(&named.text) }
+}
+
+#[must_use]
+pub fn join(folder: &str, name: &str) -> String {
+    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
+}
+
+/// A folder and those above it, nearest first, down to the empty one.
+pub fn upwards(folder: &str) -> impl Iterator<Item = &str> {
+    let parts = folder.match_indices('/').map(|(at, _)| &folder[..at]).rev();
+    let own = (!folder.is_empty()).then_some(folder);
+    own.into_iter().chain(parts).chain([""])
+}
+
+/// What a folder's manifests make of it.
+#[derive(Default)]
+pub struct Packages<'s> {
+    pub all: Vec<Package<'s>>,
+    /// Ecosystem and folder of those that are no apps of the project itself.
+    pub passed: Vec<(usize, String)>,
+    /// Manifests that cannot be read, and why.
+    pub unread: Vec<String>,
+}
+
+/// Every package below the folder looked at.
+#[must_use]
+pub fn packages<'s>(known: &Knowledge, sight: &Sight<'_>) -> Packages<'s> {
+    let mut passed = vec![];
+    let mut found: BTreeMap<(String, usize), Vec<&String>> = BTreeMap::new();
+    for path in sight.paths() {
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        for (index, ecosystem) in known.ecosystems.iter().enumerate() {
+            match owner(ecosystem, folder, name) {
+                Some(folder) if skipped(known, folder) => passed.push((index, folder.to_owned())),
+                Some(folder) => found.entry((folder.to_owned(), index)).or_default().push(path),
+                None => {}
+            }
+        }
+    }
+    let mut unread = vec![];
+    let read = |((folder, ecosystem), manifests): ((String, usize), Vec<&String>)| {
+        let manifests: Vec<String> = manifests.into_iter().cloned().collect();
+        let named = named(&known.ecosystems[ecosystem], sight, &manifests, &mut unread);
+        Package { ecosystem, folder, manifests, named, view: OnceCell::new() }
+    };
+    let mut all: Vec<Package<'s>> = found.into_iter().map(read).collect();
+    unmade(known, sight, &mut all);
+    passed.dedup();
+    Packages { all, passed, unread }
+}
+
+/// The folder that a file is a manifest of.
+fn owner<'f>(ecosystem: &Ecosystem, folder: &'f str, name: &str) -> Option<&'f str> {
+    let (above, last) = folder.rsplit_once('/').unwrap_or(("", folder));
+    if ecosystem.inside.iter().any(|inside| inside == last) {
+        let path = format!("{last}/{name}");
+        return ecosystem.manifests.iter().any(|glob| glob.matches(&path)).then_some(above);
+    }
+    ecosystem.manifests.iter().any(|glob| glob.matches(name)).then_some(folder)
+}
+
+/// Whether a folder is one that holds no app of the project itself.
+fn skipped(known: &Knowledge, folder: &str) -> bool {
+    let kept = known.folders.keep.iter().any(|end| folder == end || folder.ends_with(&format!("/{end}")));
+    let parts = folder.split('/').filter(|part| !part.is_empty());
+    let count = parts.clone().count() - usize::from(kept);
+    let is_skipped = |part: &str| part.contains("{{") || known.folders.skip.iter().any(|glob| glob.matches(part));
+    parts.take(count).any(is_skipped)
+}
+
+/// Packages that have no manifest, by their marks.
+fn unmade(known: &Knowledge, sight: &Sight<'_>, packages: &mut Vec<Package<'_>>) {
+    let mut found = vec![];
+    for path in sight.paths() {
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        for (index, ecosystem) in known.ecosystems.iter().enumerate() {
+            let is_mark = |mark: &String| mark == name || (folder.is_empty() && mark.strip_prefix('/') == Some(name));
+            if ecosystem.marks.iter().any(is_mark) && !skipped(known, folder) {
+                found.push((folder, index));
+            }
+        }
+    }
+    found.sort_unstable();
+    for (folder, ecosystem) in found {
+        let is_there = |package: &Package<'_>| {
+            package.ecosystem == ecosystem && upwards(folder).any(|above| above == package.folder)
+        };
+        if !packages.iter().any(is_there) {
+            let view = OnceCell::new();
+            packages.push(Package { ecosystem, folder: folder.to_owned(), manifests: vec![], named: vec![], view });
+        }
+    }
+}
+
+fn named(
+    ecosystem: &Ecosystem,
+    sight: &Sight<'_>,
+    manifests: &[String],
+    unread: &mut Vec<String>,
+) -> Vec<(String, Named)> {
+    let mut all = vec![];
+    for path in manifests {
+        let Some(text) = sight.text(path) else {
+            unread.push(format!("{path}: {}", sight.why(path).unwrap_or_default()));
+            continue;
+        };
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let above = inherited(ecosystem, sight, folder, name, &text);
+        let above: Vec<(String, &str)> = above.iter().map(|(name, text)| (name.clone(), text.raw())).collect();
+        match named::all(name, text.raw(), &above) {
+            Ok(found) => all.extend(found.into_iter().map(|named| (path.clone(), named))),
+            Err(error) => unread.push(format!("{path}: {}", first_line(&format!("{error:#}")))),
+        }
+    }
+    all
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
+
+/// Files that a manifest inherits from, nearest first; beside it, all but itself.
+fn inherited(ecosystem: &Ecosystem, sight: &Sight<'_>, folder: &str, name: &str, own: &Text) -> Vec<(String, Text)> {
+    let mut found = vec![];
+    for at in upwards(folder) {
+        for wanted in ecosystem.inherits.iter().filter(|wanted| at != folder || *wanted != name) {
+            let text = sight.text(&join(at, wanted)).map(|text| (*text).clone());
+            found.extend(text.map(|text| (wanted.clone(), text)));
+        }
+    }
+    let above = sight.above.iter().flat_map(|above| &above.files);
+    found.extend(above.filter(|(name, _)| ecosystem.inherits.contains(name)).cloned());
+    // A crate belongs to one workspace: the nearest above that does not leave it out, or itself.
+    if name == CARGO {
+        let root = super::cargo_workspace(sight, folder).map(|(_, text)| text);
+        let own = manifest::is_workspace(CARGO, own.raw(), "").then(|| own.clone());
+        found = root.or(own).map(|text| (CARGO.to_owned(), text)).into_iter().collect();
+    }
+    found
+}
+
+const CARGO: &str = "Cargo.toml";
+
+/// What a sign is asked of.
+pub struct Asked<'a> {
+    pub package: &'a Package<'a>,
+    pub view: &'a View<'a>,
+    /// The lowest that the framework's requirement admits.
+    pub version: Option<semver::Version>,
+}
+
+impl Asked<'_> {
+    /// What shows that a sign holds; `None` if it does not.
+    #[must_use]
+    pub fn holds(&self, sign: &Sign) -> Option<Vec<Evidence>> {
+        let mut found = vec![];
+        if let Some(range) = &sign.version
+            && !self.version.as_ref().is_some_and(|version| range.matches(version))
+        {
+            return None;
+        }
+        if !sign.depends.is_empty() {
+            let scopes = [Scope::Runtime, Scope::Dev, Scope::Build, Scope::Peer];
+            let (path, named) = self.package.find(&sign.depends, &scopes)?;
+            found.push(claim(path, named));
+        }
+        if !sign.files.is_empty() {
+            found.push(self.view.file(&sign.files)?);
+        }
+        if let Some(pattern) = &sign.pattern {
+            found.push(self.view.place(&sign.r#in, pattern)?);
+        }
+        for part in &sign.all {
+            found.extend(self.holds(part)?);
+        }
+        if !sign.any.is_empty() {
+            found.extend(sign.any.iter().find_map(|part| self.holds(part))?);
+        }
+        match &sign.not {
+            Some(other) if self.holds(other).is_some() => None,
+            _ => Some(found),
+        }
+    }
+
+    /// Whether there is a source file at all.
+    #[must_use]
+    pub fn has_sources(&self, ecosystem: &Ecosystem) -> bool {
+        let ending = |file: &&str| file.rsplit_once('.').map(|(_, ending)| ending.to_owned());
+        self.view.files().iter().any(|file| ending(file).is_some_and(|ending| ecosystem.sources.contains(&ending)))
+    }
+}
+
+/// The names whose version is a framework's.
+#[must_use]
+pub fn versions(framework: &Framework) -> &[String] {
+    if framework.version.is_empty() { &framework.depends } else { &framework.version }
+}

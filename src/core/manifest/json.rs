@@ -1,0 +1,110 @@
+//! Manifests that are JSON: of npm, Composer and Deno, and projects of Nx.
+
+use anyhow::{Context as _, Result};
+use serde_json::{Map, Value};
+
+use super::{
+    members,
+    named::{Above, Named, Scope},
+};
+use crate::core::anchor::line_of;
+
+fn parse(text: &str) -> Result<(&str, Value)> {
+    let text = text.trim_start_matches('\u{feff}');
+    Ok((text, serde_json::from_str(text).context("not valid JSON")?))
+}
+
+/// The tables of a manifest that name packages, each with its scope.
+fn tables(text: &str, json: &Value, tables: &[(&str, Scope)]) -> Vec<Named> {
+    let mut found = vec![];
+    for (table, scope) in tables {
+        let Some(all) = json.get(table).and_then(Value::as_object) else { continue };
+        found.extend(all.iter().map(|(name, version)| {
+            let at = key(text, table).and_then(|from| Some(from + key(&text[from..], name)?));
+            Named::on(text, line_of(text, at.unwrap_or(0)), name, version.as_str(), *scope)
+        }));
+    }
+    found
+}
+
+/// Where a key stands first, as one: the same string may be a value before.
+fn key(text: &str, name: &str) -> Option<usize> {
+    let quoted = format!("\"{name}\"");
+    let is_key = |at: &usize| text[at + quoted.len()..].trim_start().starts_with(':');
+    text.match_indices(&quoted).map(|(at, _)| at).find(is_key)
+}
+
+/// A manifest of npm, with versions from the catalogues of a `pnpm-workspace.yaml` above.
+///
+/// # Errors
+/// When the text is not JSON.
+pub fn npm(text: &str, above: &Above) -> Result<Vec<Named>> {
+    let (text, json) = parse(text)?;
+    let mut found = tables(
+        text,
+        &json,
+        &[
+            ("dependencies", Scope::Runtime),
+            ("optionalDependencies", Scope::Runtime),
+            ("devDependencies", Scope::Dev),
+            ("peerDependencies", Scope::Peer),
+        ],
+    );
+    let workspace = above.iter().find(|(name, _)| name == "pnpm-workspace.yaml");
+    let catalogs = workspace.map(|(_, text)| members::catalogs(text)).unwrap_or_default();
+    for named in &mut found {
+        if let Some(catalog) = named.requirement.as_deref().and_then(|written| written.strip_prefix("catalog:")) {
+            let catalog = if catalog.is_empty() { "default" } else { catalog };
+            named.requirement = catalogs.get(&(catalog.to_owned(), named.name.clone())).cloned();
+        }
+    }
+    Ok(found)
+}
+
+/// # Errors
+/// When the text is not JSON.
+pub fn composer(text: &str) -> Result<Vec<Named>> {
+    let (text, json) = parse(text)?;
+    Ok(tables(text, &json, &[("require", Scope::Runtime), ("require-dev", Scope::Dev)]))
+}
+
+/// # Errors
+/// When the text is not JSON, with comments or without.
+pub fn deno(text: &str) -> Result<Vec<Named>> {
+    let text = text.trim_start_matches('\u{feff}');
+    let json: Value = jsonc_parser::parse_to_serde_value(text, &jsonc_parser::ParseOptions::default())
+        .map_err(|error| anyhow::anyhow!("{error}"))
+        .context("not valid JSON")?;
+    let imports = json.get("imports").and_then(Value::as_object);
+    Ok(imports.into_iter().flat_map(Map::iter).filter_map(|(key, to)| import(text, key, to.as_str()?)).collect())
+}
+
+/// `"hono": "npm:hono@^4"`: the package and version behind a name.
+fn import(text: &str, name: &str, to: &str) -> Option<Named> {
+    let line = line_of(text, key(text, name)?);
+    let (package, version) = match to.split_once(':') {
+        Some(("npm" | "jsr", package)) => {
+            let package = package.trim_start_matches('/');
+            let at = package.get(1..)?.find('@').map(|at| at + 1);
+            let version = at.and_then(|at| package[at + 1..].split('/').next());
+            (at.map_or(package, |at| &package[..at]), version)
+        }
+        _ => (name.trim_end_matches('/'), None),
+    };
+    Some(Named::on(text, line, package, version, Scope::Runtime))
+}
+
+/// The programs that build a project, as packages: `@nx/next:build` is the package `@nx/next`.
+///
+/// # Errors
+/// When the text is not JSON.
+pub fn project(text: &str) -> Result<Vec<Named>> {
+    let (text, json) = parse(text)?;
+    let targets = json.get("targets").or_else(|| json.get("architect")).and_then(Value::as_object);
+    let programs = targets.into_iter().flat_map(Map::values).filter_map(|target| {
+        let program = target.get("executor").or_else(|| target.get("builder"))?.as_str()?;
+        let line = line_of(text, text.find(program)?);
+        Some(Named::on(text, line, program.split(':').next()?, None, Scope::Build))
+    });
+    Ok(programs.collect())
+}
