@@ -13,6 +13,12 @@ use crate::{
     severity, tool, turn_aside,
 };
 
+/// What is looked at of a project.
+const OURS: &str = "src/**/*.ts";
+/// Two of a kind, so that one could pass its answer off as another's.
+const WITH_PROVIDERS: [&str; 4] = ["--with", "password,oidc", "--providers", "generic,keycloak"];
+const EVERY_PROVIDER: &str = "google,microsoft,github,gitlab,apple,okta,auth0,keycloak,workos,generic";
+
 /// What `tools/install` puts beside the tests: a Node that current frameworks run on, pnpm, and linters.
 fn tools() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/node/node_modules")
@@ -34,11 +40,15 @@ fn node(dir: &Path, program: &str, words: &[&str]) {
 }
 
 /// `tsc`, `eslint` and `prettier` find nothing in what was generated, at their strictest.
-fn pleases(dir: &Path, ours: &[&str]) {
+fn pleases(dir: &Path) {
     node(dir, "typescript/bin/tsc", &["--noEmit"]);
     let rules = tools().join("../eslint.config.mjs");
-    node(dir, "eslint/bin/eslint.js", &[&["--config", rules.to_str().unwrap()], ours].concat());
-    node(dir, "prettier/bin/prettier.cjs", &[&["--check"], ours].concat());
+    node(dir, "eslint/bin/eslint.js", &["--config", rules.to_str().unwrap(), OURS]);
+    is_formatted(dir);
+}
+
+fn is_formatted(dir: &Path) {
+    node(dir, "prettier/bin/prettier.cjs", &["--check", OURS]);
 }
 
 fn made(stack: &str, options: &[&str]) -> Project {
@@ -54,6 +64,10 @@ fn checked(stack: &str, options: &[&str]) -> Project {
     assert!(lock.contains("\"node_modules/better-auth\""));
     assert!(run(&app, &["verify"]).exits(0).err.contains("test: passed"));
     project
+}
+
+fn with_providers<'a>(new: &[&'a str]) -> Vec<&'a str> {
+    [new, &WITH_PROVIDERS].concat()
 }
 
 fn is_checked_and_given_back(stack: &str, name: &str) {
@@ -75,10 +89,13 @@ fn is_attacked(app: &Path) {
 #[test]
 fn new_is_checked_and_pleases_the_linters() {
     let _turn = turn_aside();
-    let project = checked("express", &["--profile", "strict"]);
+    let project =
+        checked("express", &["--profile", "strict", "--with", "password,oidc", "--providers", EVERY_PROVIDER]);
     let app = project.dir.join("shop");
     must(Command::new("npm").current_dir(&app).env("PATH", path()).args(["ci", "--ignore-scripts", "--silent"]));
-    pleases(&app, &["src/**/*.ts"]);
+    pleases(&app);
+    let alone = made("express", &["--no-check"]);
+    is_formatted(&alone.dir.join("shop"));
 }
 
 #[test]
@@ -99,7 +116,7 @@ fn a_member_of_a_workspace_is_added_to_checked_and_given_back() {
 fn attacks_on_an_api_on_node_fail() {
     let _turn = turn_aside();
     let project = common::empty("probed");
-    run(&project.dir, &["new", "app", "--stack", "express", "--yes", "--no-check"]).exits(0);
+    run(&project.dir, &with_providers(&["new", "app", "--stack", "express", "--yes", "--no-check"])).exits(0);
     is_attacked(&project.dir.join("app"));
 }
 
@@ -117,13 +134,13 @@ fn is_not_stored(app: &Path) {
 #[test]
 fn a_next_app_is_checked_attacked_and_pleases_the_linters() {
     let _turn = turn_aside();
-    let project = checked("nextjs", &[]);
+    let project = checked("nextjs", &WITH_PROVIDERS);
     let app = project.dir.join("shop");
     common::copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/apps/nextjs"), &app);
     is_attacked(&app);
     is_not_stored(&app);
     // The libraries are those of the probe's build.
-    pleases(&app, &["src/**/*.ts"]);
+    pleases(&app);
     must(Command::new("npm").current_dir(&app).env("PATH", path()).args(["run", "lint"]));
 }
 
@@ -137,5 +154,6 @@ fn a_next_project_is_added_to_checked_and_given_back() {
 #[test]
 fn mutants_on_node_are_noticed() {
     let _turn = turn_aside();
-    of_one_app("express", &["new", "app", "--stack", "express", "--yes", "--no-check"], path().as_ref());
+    let new = with_providers(&["new", "app", "--stack", "express", "--yes", "--no-check"]);
+    of_one_app("express", &new, path().as_ref());
 }

@@ -45,7 +45,6 @@ async function insert(
     where: [{ field: "email", value: email }],
   });
   if (taken) return undefined;
-  const times = { createdAt: now(), updatedAt: now() };
   const user = await rows.create<Omit<UserRow, "id">, UserRow>({
     model: "user",
     data: {
@@ -56,18 +55,24 @@ async function insert(
       failedLogins: 0,
       passwordChangedAt: now(),
       disabledAt: null,
-      ...times,
+      createdAt: now(),
+      updatedAt: now(),
     },
   });
-  const data = {
-    userId: user.id,
-    providerId: "credential",
-    accountId: user.id,
-    password,
-    ...times,
-  };
-  await rows.create({ model: "account", data });
+  await rows.create({ model: "account", data: credential(user.id, password) });
   return user;
+}
+
+/** The row in which the library keeps a password's hash. */
+[% if module.oidc %]export [% endif %]function credential(userId: string, password: string) {
+  return {
+    userId,
+    providerId: "credential",
+    accountId: userId,
+    password,
+    createdAt: now(),
+    updatedAt: now(),
+  };
 }
 
 /** A token that could be used now. */

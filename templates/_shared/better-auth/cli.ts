@@ -8,7 +8,8 @@
 
 import { open } from "./db[= js =]";
 import { act, OperatorError, trail } from "./operator[= js =]";
-import { fromEnvironment, SettingError } from "./settings[= js =]";
+import { fromEnvironment } from "./settings[= js =]";
+import { SettingError } from "./variables[= js =]";
 
 const USAGE = "usage: disable|enable|revoke USER, revoke --all, audit [USER]";
 

@@ -15,7 +15,7 @@ import type {
 import { CompiledQuery, type Driver, Kysely } from "kysely";
 
 import { digest } from "./random[= js =]";
-import { SettingError } from "./settings[= js =]";
+import { SettingError } from "./variables[= js =]";
 
 /** What can be done to rows, in a transaction or out of one. */
 export type Rows = DBTransactionAdapter;
@@ -40,6 +40,9 @@ CREATE TABLE IF NOT EXISTS auth_session (
   token TEXT NOT NULL UNIQUE,
   userId TEXT NOT NULL REFERENCES auth_user (id) ON DELETE CASCADE,
   epoch INTEGER NOT NULL,
+[%- if module.oidc %]
+  amr TEXT NOT NULL DEFAULT 'pwd',
+[%- endif %]
   createdAt DATE NOT NULL,
   updatedAt DATE NOT NULL,
   authenticatedAt DATE NOT NULL,
@@ -89,6 +92,35 @@ CREATE TABLE IF NOT EXISTS auth_token (
   usedAt DATE,
   UNIQUE (userId, purpose)
 );
+[%- if module.oidc %]
+CREATE TABLE IF NOT EXISTS auth_identity (
+  id TEXT NOT NULL PRIMARY KEY,
+  userId TEXT NOT NULL REFERENCES auth_user (id) ON DELETE CASCADE,
+  provider TEXT NOT NULL,
+  issuer TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  email TEXT,
+  linkedAt DATE NOT NULL,
+  UNIQUE (issuer, subject),
+  UNIQUE (userId, provider)
+);
+CREATE TABLE IF NOT EXISTS auth_transaction (
+  id TEXT NOT NULL PRIMARY KEY,
+  stateHash TEXT NOT NULL UNIQUE,
+  browserHash TEXT NOT NULL,
+  provider TEXT NOT NULL,
+  issuer TEXT NOT NULL,
+  intent TEXT NOT NULL,
+  userId TEXT,
+  session TEXT,
+  nonce TEXT NOT NULL,
+  verifier TEXT NOT NULL,
+  next TEXT NOT NULL,
+  createdAt DATE NOT NULL,
+  expiresAt DATE NOT NULL
+);
+CREATE INDEX IF NOT EXISTS auth_transaction_browserHash_idx ON auth_transaction (browserHash);
+[%- endif %]
 CREATE TABLE IF NOT EXISTS auth_throttle (
   id TEXT NOT NULL PRIMARY KEY,
   key TEXT NOT NULL UNIQUE,
@@ -121,6 +153,9 @@ export function open(file: string): DatabaseSync {
     database.exec("PRAGMA journal_mode = WAL; PRAGMA busy_timeout = 10000;");
     database.exec("PRAGMA foreign_keys = ON;");
     database.exec(TABLES);
+[%- if module.oidc %]
+    addMethods(database);
+[%- endif %]
     return database;
   } catch {
     throw new SettingError(
@@ -131,6 +166,17 @@ export function open(file: string): DatabaseSync {
   }
 }
 
+[% if module.oidc -%]
+/** Sessions of a file from before there were providers began with a password. */
+function addMethods(database: DatabaseSync): void {
+  const columns = database.prepare("PRAGMA table_info(auth_session)").all();
+  if (columns.some(({ name }) => name === "amr")) return;
+  database.exec(
+    "ALTER TABLE auth_session ADD COLUMN amr TEXT NOT NULL DEFAULT 'pwd'",
+  );
+}
+
+[% endif -%]
 /** Transactions that write from their start: none fails in its middle because another wrote first. */
 class Dialect extends NodeSqliteDialect {
   override createDriver(): Driver {

@@ -158,6 +158,9 @@ export function emailChangeEndpoints(parts: Parts) {
             userId: user.id,
             epoch,
             before: undefined,
+[%- if module.oidc %]
+            amr: user.amr,
+[%- endif %]
             authenticatedAt: new Date(user.authTime * 1000),
             expiresAt: user.expiresAt,
           });

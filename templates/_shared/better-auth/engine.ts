@@ -10,6 +10,11 @@ import { fault, log } from "./audit[= js =]";
 import * as audit from "./audit[= js =]";
 import { type AdapterFactory, adapter } from "./db[= js =]";
 import { emailChangeEndpoints } from "./emailChange[= js =]";
+[%- if module.oidc %]
+import { callbackEndpoints } from "./oidc/callback[= js =]";
+import { identityEndpoints } from "./oidc/identities[= js =]";
+import { startEndpoints } from "./oidc/start[= js =]";
+[%- endif %]
 import type { Parts } from "./parts[= js =]";
 import { passwordEndpoints } from "./password[= js =]";
 import { personalEndpoints } from "./personal[= js =]";
@@ -39,6 +44,39 @@ const SCHEMA = {
       usedAt: { type: "date", required: false },
     },
   },
+[%- if module.oidc %]
+  authIdentity: {
+    modelName: "auth_identity",
+    fields: {
+      userId: {
+        type: "string",
+        references: { model: "user", field: "id", onDelete: "cascade" },
+      },
+      provider: { type: "string" },
+      issuer: { type: "string" },
+      subject: { type: "string" },
+      email: { type: "string", required: false },
+      linkedAt: { type: "date" },
+    },
+  },
+  authTransaction: {
+    modelName: "auth_transaction",
+    fields: {
+      stateHash: { type: "string", unique: true },
+      browserHash: { type: "string" },
+      provider: { type: "string" },
+      issuer: { type: "string" },
+      intent: { type: "string" },
+      userId: { type: "string", required: false },
+      session: { type: "string", required: false },
+      nonce: { type: "string" },
+      verifier: { type: "string" },
+      next: { type: "string" },
+      createdAt: { type: "date" },
+      expiresAt: { type: "date" },
+    },
+  },
+[%- endif %]
   authThrottle: {
     modelName: "auth_throttle",
     fields: {
@@ -80,6 +118,11 @@ function plugin(parts: Parts) {
       ...emailChangeEndpoints(parts),
       ...sessionEndpoints(parts),
       ...personalEndpoints(parts),
+[%- if module.oidc %]
+      ...startEndpoints(parts),
+      ...callbackEndpoints(parts),
+      ...identityEndpoints(parts),
+[%- endif %]
       // For guards of the application's own routes.
       currentUser: createAuthEndpoint("/current-user", serverOnly, (ctx) =>
         maybe(ctx, parts),
@@ -139,6 +182,9 @@ export function options(parts: Parts, database: AdapterFactory) {
       cookieCache: { enabled: false },
       additionalFields: {
         epoch: { type: "number", ...NOT_INPUT },
+[%- if module.oidc %]
+        amr: { type: "string", ...NOT_INPUT },
+[%- endif %]
         authenticatedAt: { type: "date", ...NOT_INPUT },
         lastSeenAt: { type: "date", ...NOT_INPUT },
       },

@@ -2,6 +2,9 @@
 
 import type { Keys } from "./throttle[= js =]";
 import type { Outbox } from "./mail[= js =]";
+[%- if module.oidc %]
+import type { Oidc } from "./oidc/metadata[= js =]";
+[%- endif %]
 import type { Hasher } from "./passwords[= js =]";
 import type { Settings } from "./settings[= js =]";
 
@@ -10,4 +13,7 @@ export interface Parts {
   readonly mail: Outbox;
   readonly hasher: Hasher;
   readonly keys: Keys;
+[%- if module.oidc %]
+  readonly oidc: Oidc;
+[%- endif %]
 }

@@ -2,7 +2,7 @@
 
 import * as z from "zod";
 
-import { ACCEPTED, usable } from "./accounts[= js =]";
+import { ACCEPTED, [% if module.oidc %]credential, [% endif %]usable } from "./accounts[= js =]";
 import { canonical } from "./addresses[= js =]";
 import * as audit from "./audit[= js =]";
 import type { Rows } from "./db[= js =]";
@@ -46,12 +46,20 @@ async function replace(
     set,
   });
   if (!changed) return undefined;
+[%- if module.oidc %]
+  const where = ownedBy(userId);
+  const kept = { password: hash, updatedAt: now() };
+  // Who signed up at a provider gets a password by way of the mailbox.
+  if ((await rows.updateMany({ model: "account", where, update: kept })) === 0)
+    await rows.create({ model: "account", data: credential(userId, hash) });
+[%- else %]
   const kept = { password: hash, updatedAt: now() };
   await rows.updateMany({
     model: "account",
     where: ownedBy(userId),
     update: kept,
   });
+[%- endif %]
   await store.endAll(rows, userId);
   return changed.epoch;
 }

@@ -3,6 +3,9 @@
 import * as audit from "./audit[= js =]";
 import { get, remove } from "./endpoint[= js =]";
 import { perSource } from "./limits[= js =]";
+[%- if module.oidc %]
+import * as identities from "./oidc/identities[= js =]";
+[%- endif %]
 import type { Parts } from "./parts[= js =]";
 import { Problem } from "./problem[= js =]";
 import { sessionsOf } from "./sessions[= js =]";
@@ -60,6 +63,9 @@ export function personalEndpoints(parts: Parts) {
         };
         return {
           account,
+[%- if module.oidc %]
+          identities: await identities.of(rows, user.id),
+[%- endif %]
           sessions: await sessionsOf(rows, parts, user),
           events,
         };

@@ -68,7 +68,7 @@ export function device(agent: string): string {
 }
 
 /** With another epoch, a login that is under way fails; sessions that stay are given it. */
-async function raiseEpoch(rows: Rows, user: Account): Promise<void> {
+[% if module.oidc %]export [% endif %]async function raiseEpoch(rows: Rows, user: Account): Promise<void> {
   const same = [
     { field: "id", value: user.id },
     { field: "epoch", value: user.epoch },

@@ -15,6 +15,18 @@ import {
 import { BlockList, isIP } from "node:net";
 import { join } from "node:path";
 
+[% if module.oidc -%]
+import * as providers from "./oidc/settings[= js =]";
+[% endif -%]
+import {
+  isLoopback,
+  type Limit,
+  number,
+  required,
+  SettingError,
+  type Values,
+} from "./variables[= js =]";
+
 const SECRET_FIX = 'Make one: echo "AUTH_SECRET=$(openssl rand -base64 32)"';
 const BASE_URL_FIX =
   "Set it to what browsers show: AUTH_BASE_URL=https://app.example.com";
@@ -29,16 +41,6 @@ export const DEVELOPMENT_FOLDER = ".auth-dev";
 // Next reads `.env` in production, too, and this file in `next dev` alone.
 [%- endif %]
 const DEVELOPMENT_FILE = "[= secrets_file =]";
-
-/** A setting that keeps the module from starting: which, why, and what to do. */
-export class SettingError extends Error {
-  constructor(name: string, why: string, fix = "") {
-    super(`${name} ${why}${fix && `\n  ${fix}`}`);
-    this.name = "SettingError";
-  }
-}
-
-type Limit = readonly [name: string, preset: number, low: number, high: number];
 
 /** Variable, default, lowest, highest. The first five are those of the profile `[= profile =]`. */
 const LIMITS = {
@@ -108,6 +110,9 @@ export interface Settings {
   readonly smtp: Smtp | undefined;
   readonly trustedProxies: BlockList;
   readonly policy: Policy;
+[%- if module.oidc %]
+  readonly oidc: providers.Settings;
+[%- endif %]
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -146,20 +151,15 @@ export function fromEnvironment(
       : smtp(required(values, "SMTP_URL", SMTP_FIX)),
     trustedProxies: trustedProxies(list(values, "AUTH_TRUSTED_PROXIES")),
     policy: policy(values),
+[%- if module.oidc %]
+    oidc: providers.read(values, development),
+[%- endif %]
   };
 }
 
 /** A key of its own for each purpose (RFC 5869). */
 export function key(secret: Buffer, purpose: string): Buffer {
   return Buffer.from(hkdfSync("sha256", secret, "", `auth ${purpose} v1`, 32));
-}
-
-type Values = ReadonlyMap<string, string>;
-
-function required(values: Values, name: string, fix: string): string {
-  const value = values.get(name);
-  if (value === undefined) throw new SettingError(name, "is not set", fix);
-  return value;
 }
 
 function list(values: Values, name: string): string[] {
@@ -194,18 +194,6 @@ function policy(values: Values): Policy {
   const read = ([name, limits]: [string, Limit]) =>
     [name, number(values, limits)] as const;
   return Object.fromEntries(Object.entries<Limit>(LIMITS).map(read)) as Policy;
-}
-
-function number(values: Values, [name, preset, low, high]: Limit): number {
-  const text = values.get(name) ?? String(preset);
-  const found = /^[0-9]{1,9}$/.test(text) ? Number(text) : NaN;
-  if (!(found >= low && found <= high)) {
-    throw new SettingError(
-      name,
-      `is not a whole number from ${String(low)} to ${String(high)}`,
-    );
-  }
-  return found;
 }
 
 /** Made at the first start, in a file that only its owner reads and git ignores. */
@@ -310,15 +298,6 @@ function origin(given: string, development: boolean): string {
     );
   }
   return text;
-}
-
-export function isLoopback(host: string): boolean {
-  const bare = host.replace(/^\[|\]$/g, "").replace(/^::ffff:/i, "");
-  return (
-    bare === "localhost" ||
-    bare === "::1" ||
-    (isIP(bare) === 4 && bare.startsWith("127."))
-  );
 }
 
 function databaseFile(text: string): string {

@@ -14,7 +14,17 @@ import { Problem } from "./problem[= js =]";
 import * as store from "./store[= js =]";
 import * as throttle from "./throttle[= js =]";
 import { now, unix } from "./time[= js =]";
+[% if module.oidc -%]
+import {
+  current,
+  maybe,
+  type Method,
+  sessionToken,
+  type UserRow,
+} from "./user[= js =]";
+[% else -%]
 import { current, maybe, sessionToken, type UserRow } from "./user[= js =]";
+[% endif -%]
 import { visit } from "./visit[= js =]";
 
 // A sign-in after so many failures is worth a mail to the owner.
@@ -30,10 +40,20 @@ export interface Proven extends UserRow {
   readonly credential: string;
 }
 
+[% if module.oidc -%]
+function profile(
+  id: string,
+  email: string,
+  authTime: number,
+  amr: Method = "pwd",
+) {
+  return { id, email, emailVerified: true, amr: [amr], authTime };
+}
+[% else -%]
 function profile(id: string, email: string, authTime: number) {
   return { id, email, emailVerified: true, amr: ["pwd"], authTime };
 }
-
+[% endif %]
 async function find(rows: Rows, email: string) {
   const user = await rows.findOne<UserRow>({
     model: "user",
@@ -262,7 +282,7 @@ export function signInEndpoints(parts: Parts) {
 
     me: get("/me", async (ctx) => {
       const user = await current(ctx, parts);
-      return profile(user.id, user.email, user.authTime);
+      return profile(user.id, user.email, user.authTime[% if module.oidc %], user.amr[% endif %]);
     }),
   };
 }

@@ -8,7 +8,7 @@ import { Problem } from "./problem[= js =]";
 import { random } from "./random[= js =]";
 import { after, now, unix } from "./time[= js =]";
 import { voidAll } from "./tokens[= js =]";
-import type { SessionRow, UserRow } from "./user[= js =]";
+import type { [% if module.oidc %]Method, [% endif %]SessionRow, UserRow } from "./user[= js =]";
 import { visit } from "./visit[= js =]";
 
 export interface Begin {
@@ -17,6 +17,9 @@ export interface Begin {
   epoch: number;
   /** The session that this one takes the place of. */
   before: string | undefined;
+[%- if module.oidc %]
+  amr?: Method;
+[%- endif %]
   authenticatedAt?: Date;
   expiresAt?: Date;
 }
@@ -52,6 +55,9 @@ export async function begin(
     token: random(),
     userId,
     epoch,
+[%- if module.oidc %]
+    amr: given.amr ?? "pwd",
+[%- endif %]
     createdAt: now(),
     updatedAt: now(),
     authenticatedAt: given.authenticatedAt ?? now(),

@@ -7,13 +7,24 @@ import { Problem } from "./problem[= js =]";
 import { after, now, unix } from "./time[= js =]";
 import { cookieKeys } from "./visit[= js =]";
 
+[% if module.oidc -%]
+/** How somebody signed in: with the password, or at a provider (RFC 8176 has no word for the second). */
+export type Method = "pwd" | "fed";
+
+[% endif -%]
 /** The signed-in user. */
 export interface User {
   /** Stable and opaque: what other tables should refer to. */
   readonly id: string;
   /** The confirmed address, in canonical form. */
   readonly email: string;
+[%- if module.oidc %]
+  /** How they signed in. */
+  readonly amr: Method;
+  /** When they last proved in this session who they are, in Unix seconds. */
+[%- else %]
   /** When the password was last entered in this session, in Unix seconds. */
+[%- endif %]
   readonly authTime: number;
 }
 
@@ -46,6 +57,9 @@ export interface SessionRow {
   userId: string;
   /** The account's when the session began: another one ends it. */
   epoch: number;
+[%- if module.oidc %]
+  amr: Method;
+[%- endif %]
   createdAt: Date;
   updatedAt: Date;
   authenticatedAt: Date;
@@ -94,6 +108,9 @@ export async function maybe(
   return {
     id: user.id,
     email: user.email,
+[%- if module.oidc %]
+    amr: session.amr,
+[%- endif %]
     authTime: unix(session.authenticatedAt),
     session: session.id,
     epoch: user.epoch,
@@ -119,7 +136,7 @@ export async function current(ctx: Context, parts: Parts): Promise<Account> {
 }
 
 /**
- * A user who entered the password lately (`AUTH_REAUTH_SECONDS`): for what a session that was left open
+ * A user who [% if module.oidc %]signed in[% else %]entered the password[% endif %] lately (`AUTH_REAUTH_SECONDS`): for what a session that was left open
  * must not be enough for. Everybody else gets 403 (ASVS 7.5.1).
  */
 export async function fresh(ctx: Context, parts: Parts): Promise<Account> {

@@ -19,17 +19,32 @@ export interface Visit {
   /** The values of the module's cookies as they came. */
   readonly session: string | undefined;
   readonly browser: string | undefined;
+[%- if module.oidc %]
+  /** Marks the browser that began a sign-in at a provider. */
+  readonly transaction: string | undefined;
+[%- endif %]
 }
 
 export interface CookieNames {
   readonly session: string;
   readonly browser: string;
+[%- if module.oidc %]
+  readonly transaction: string;
+[%- endif %]
 }
 
 /** `__Host-` binds a cookie to this origin; without TLS, browsers would not take it (ASVS 3.3). */
 export function cookieNames(settings: Settings): CookieNames {
   const prefix = settings.development ? "auth-dev-" : "__Host-auth-";
+[%- if module.oidc %]
+  return {
+    session: `${prefix}session`,
+    browser: `${prefix}browser`,
+    transaction: `${prefix}oidc`,
+  };
+[%- else %]
   return { session: `${prefix}session`, browser: `${prefix}browser` };
+[%- endif %]
 }
 
 /** What cookies are signed with, and what they were signed with before. */
@@ -39,6 +54,16 @@ export function cookieKeys(settings: Settings): [string, ...string[]] {
 }
 
 const visits = new AsyncLocalStorage<Visit>();
+
+/** Whether a request carries a cookie of the module, as a browser's may without its user's will. */
+export function carriesCookie(visit: Visit): boolean {
+[%- if module.oidc %]
+  const cookies = [visit.session, visit.browser, visit.transaction];
+  return cookies.some((cookie) => cookie !== undefined);
+[%- else %]
+  return visit.session !== undefined || visit.browser !== undefined;
+[%- endif %]
+}
 
 /** Runs something about a request, so that [`visit`] tells of it. */
 export function during<T>(current: Visit, run: () => T): T {
@@ -68,6 +93,9 @@ export function visitOf(request: IncomingMessage, settings: Settings): Visit {
     requestId: random(12),
     session: cookie(request, names.session),
     browser: cookie(request, names.browser),
+[%- if module.oidc %]
+    transaction: cookie(request, names.transaction),
+[%- endif %]
   };
 }
 

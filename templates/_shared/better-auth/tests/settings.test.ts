@@ -11,6 +11,10 @@ import { getMigrations } from "better-auth/db/migration";
 import { adapter, open } from "../db[= js =]";
 import { options } from "../engine[= js =]";
 import { Outbox } from "../mail[= js =]";
+[%- if module.oidc %]
+import { calls } from "../oidc/calls[= js =]";
+import { Oidc } from "../oidc/metadata[= js =]";
+[%- endif %]
 import { act, trail } from "../operator[= js =]";
 import { Hasher } from "../passwords[= js =]";
 import { fromEnvironment } from "../settings[= js =]";
@@ -120,6 +124,9 @@ describe("settings", () => {
       mail: new Outbox(settings),
       hasher: new Hasher(),
       keys: new Keys(settings),
+[%- if module.oidc %]
+      oidc: new Oidc(settings.oidc, calls(settings.oidc)),
+[%- endif %]
     };
     const given = { ...options(parts, adapter(database)), database };
     const { toBeCreated, toBeAdded } = await getMigrations(given);

@@ -23,7 +23,7 @@ authExample.get("/auth/example", requireUser, (request, response) => {
   response.json({ userId: currentUser(request).id });
 });
 
-// For whoever entered the password a short while ago.
+// For whoever [% if module.oidc %]signed in[% else %]entered the password[% endif %] a short while ago.
 authExample.get(
   "/auth/example/fresh",
   requireFreshUser,

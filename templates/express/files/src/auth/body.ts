@@ -30,7 +30,7 @@ export async function read(
   return parsed(await collected(request));
 }
 
-function collected(request: IncomingMessage): Promise<Buffer> {
+[% if module.oidc and 'apple' in providers %]export [% endif %]function collected(request: IncomingMessage): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;

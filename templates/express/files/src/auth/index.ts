@@ -1,5 +1,5 @@
 /**
- * Authentication: accounts with e-mail and password, sessions, verification and reset by mail.
+ * Authentication: accounts with e-mail and password[% if module.oidc %] or at providers[% endif %], sessions, verification and reset by mail.
  *
  * `attach(app)` puts the routes below `/auth` into an Express application; `requireUser` guards others.
  */
@@ -18,17 +18,32 @@ import type {
 } from "express";
 
 import { fault } from "./audit[= js =]";
-import { type JsonObject, read } from "./body[= js =]";
+import { [% if module.oidc and 'apple' in providers %]collected, [% endif %]type JsonObject, read } from "./body[= js =]";
 import { refusal } from "./csrf[= js =]";
 import { open } from "./db[= js =]";
 import { type Engine, engine } from "./engine[= js =]";
 import { Outbox } from "./mail[= js =]";
+[%- if module.oidc %]
+import { calls } from "./oidc/calls[= js =]";
+import { Oidc } from "./oidc/metadata[= js =]";
+[%- if 'apple' in providers %]
+import { asQuery, isPosted } from "./oidc/posted[= js =]";
+[%- endif %]
+import { SURFACE as PROVIDERS } from "./oidc/surface[= js =]";
+[%- endif %]
 import { Hasher } from "./passwords[= js =]";
 import { Problem } from "./problem[= js =]";
-import { fromEnvironment, isLoopback, type Settings } from "./settings[= js =]";
+import { fromEnvironment, type Settings } from "./settings[= js =]";
 import { Keys } from "./throttle[= js =]";
 import type { User } from "./user[= js =]";
-import { cookieNames, during, type Visit, visitOf } from "./visit[= js =]";
+import { isLoopback } from "./variables[= js =]";
+import {
+  carriesCookie,
+  cookieNames,
+  during,
+  type Visit,
+  visitOf,
+} from "./visit[= js =]";
 
 export type { Settings } from "./settings[= js =]";
 export type { User } from "./user[= js =]";
@@ -46,6 +61,9 @@ const SURFACE: readonly (readonly [string, RegExp])[] = [
     /^\/auth\/(?:me|verify|password\/reset|email\/confirm|sessions|export)$/,
   ],
   ["DELETE", /^\/auth\/(?:account|sessions\/[A-Za-z0-9]{1,64})$/],
+[%- if module.oidc %]
+  ...PROVIDERS,
+[%- endif %]
 ];
 
 // ASVS 3.4.1 (HSTS), 3.4.3 (CSP), 3.4.4 (nosniff), 3.4.5 (Referrer-Policy), 3.4.6 (framing), 3.4.8
@@ -68,15 +86,37 @@ export class Auth {
   readonly engine: Engine;
   readonly mail: Outbox;
   readonly #close: () => void;
+[%- if module.oidc %]
+
+  constructor(
+    settings: Settings,
+    mail = new Outbox(settings),
+    call = calls(settings.oidc),
+  ) {
+[%- else %]
 
   constructor(settings: Settings, mail = new Outbox(settings)) {
+[%- endif %]
     const database = open(settings.database);
     this.settings = settings;
     this.mail = mail;
+[%- if module.oidc %]
+    this.engine = engine(
+      {
+        settings,
+        mail,
+        hasher: new Hasher(),
+        keys: new Keys(settings),
+        oidc: new Oidc(settings.oidc, call),
+      },
+      database,
+    );
+[%- else %]
     this.engine = engine(
       { settings, mail, hasher: new Hasher(), keys: new Keys(settings) },
       database,
     );
+[%- endif %]
     this.#close = () => {
       mail.close();
       database.close();
@@ -102,8 +142,11 @@ export function attach(
   app: Application,
   settings: Settings = fromEnvironment(),
   mail = new Outbox(settings),
+[%- if module.oidc %]
+  call = calls(settings.oidc),
+[%- endif %]
 ): Auth {
-  const auth = new Auth(settings, mail);
+  const auth = new Auth(settings, mail[% if module.oidc %], call[% endif %]);
   app.disable("x-powered-by");
   app.use((request, _response, next) => {
     attached.set(request, auth);
@@ -155,6 +198,13 @@ async function answer(
     const path = request.originalUrl.split("?", 1).join("");
     const fits = SURFACE.filter(([, pattern]) => pattern.test(path));
     refuseRemoteDevelopment(auth, request);
+[%- if module.oidc and 'apple' in providers %]
+    if (isPosted(auth.settings.oidc, request.method, path)) {
+      const location = asQuery(path, await collected(request));
+      response.status(303).set("Location", location).json({ location });
+      return;
+    }
+[%- endif %]
     if (fits.length === 0) {
       next();
       return;
@@ -216,8 +266,8 @@ async function refuseForeign(
   request: IncomingMessage,
   visit: Visit,
 ): Promise<void> {
-  const carries = visit.session !== undefined || visit.browser !== undefined;
-  const reason = refusal(request, auth.settings.baseUrl, carries);
+  const { baseUrl } = auth.settings;
+  const reason = refusal(request, baseUrl, carriesCookie(visit));
   if (reason === undefined) return;
   await during(visit, () =>
     auth.engine.api.recordRefusal({ query: { reason } }),
@@ -282,7 +332,7 @@ export const requireUser: RequestHandler = guard(async (auth, headers) => {
   return (await auth.engine.api.currentUser({ headers })) ?? undefined;
 });
 
-/** Lets users through who entered the password lately; everybody else gets 401 or 403. */
+/** Lets users through who [% if module.oidc %]signed in[% else %]entered the password[% endif %] lately; everybody else gets 401 or 403. */
 export const requireFreshUser: RequestHandler = guard((auth, headers) => {
   return auth.engine.api.freshUser({ headers });
 });

@@ -1,5 +1,5 @@
 /**
- * Authentication: accounts with e-mail and password, sessions, verification and reset by mail.
+ * Authentication: accounts with e-mail and password[% if module.oidc %] or at providers[% endif %], sessions, verification and reset by mail.
  *
  * Every page, action and handler asks for itself: what a proxy or a layout decided protects nothing
  * that is reached past it.
@@ -32,7 +32,7 @@ export async function requireUser(): Promise<User> {
 }
 
 /**
- * For pages and actions: who entered the password a short while ago. Everybody else goes to the page
+ * For pages and actions: who [% if module.oidc %]signed in[% else %]entered the password[% endif %] a short while ago. Everybody else goes to the page
  * `AUTH_SIGN_IN_PATH`, signed-in users with `?again`.
  */
 export async function requireFreshUser(): Promise<User> {
@@ -47,7 +47,7 @@ export function withUser<C>(run: Handler<C>) {
   return guarded("any", run);
 }
 
-/** For handlers: lets users through who entered the password lately; everybody else gets 401 or 403. */
+/** For handlers: lets users through who [% if module.oidc %]signed in[% else %]entered the password[% endif %] lately; everybody else gets 401 or 403. */
 export function withFreshUser<C>(run: Handler<C>) {
   return guarded("fresh", run);
 }

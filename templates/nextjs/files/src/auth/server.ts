@@ -5,18 +5,33 @@ import type { IncomingMessage } from "node:http";
 import { isAPIError } from "better-auth/api";
 
 import { fault } from "./audit";
-import { type JsonObject, read } from "./body";
+import { [% if module.oidc and 'apple' in providers %]collected, [% endif %]type JsonObject, read } from "./body";
 import { refusal } from "./csrf";
 import { open } from "./db";
 import { type Engine, engine } from "./engine";
 import { incoming } from "./incoming";
 import { Outbox } from "./mail";
+[%- if module.oidc %]
+import { calls } from "./oidc/calls";
+import { Oidc } from "./oidc/metadata";
+[%- if 'apple' in providers %]
+import { asQuery, isPosted } from "./oidc/posted";
+[%- endif %]
+import { SURFACE as PROVIDERS } from "./oidc/surface";
+[%- endif %]
 import { Hasher } from "./passwords";
 import { Problem } from "./problem";
-import { isLoopback, type Settings } from "./settings";
+import type { Settings } from "./settings";
 import { Keys } from "./throttle";
 import type { User } from "./user";
-import { cookieNames, during, type Visit, visitOf } from "./visit";
+import { isLoopback } from "./variables";
+import {
+  carriesCookie,
+  cookieNames,
+  during,
+  type Visit,
+  visitOf,
+} from "./visit";
 
 // What answers, and nothing else of the library: method, then path.
 const SURFACE: readonly (readonly [string, RegExp])[] = [
@@ -31,6 +46,9 @@ const SURFACE: readonly (readonly [string, RegExp])[] = [
     /^\/auth\/(?:me|verify|password\/reset|email\/confirm|sessions|export)$/,
   ],
   ["DELETE", /^\/auth\/(?:account|sessions\/[A-Za-z0-9]{1,64})$/],
+[%- if module.oidc %]
+  ...PROVIDERS,
+[%- endif %]
 ];
 
 // ASVS 3.4.1 (HSTS), 3.4.3 (CSP), 3.4.4 (nosniff), 3.4.5 (Referrer-Policy), 3.4.6 (framing), 3.4.8
@@ -47,7 +65,7 @@ const HEADERS = {
   "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
 };
 
-/** How lately the password must have been entered. */
+/** How lately [% if module.oidc %]somebody must have signed in[% else %]the password must have been entered[% endif %]. */
 export type Level = "any" | "fresh";
 
 /** What an application holds of the module. */
@@ -56,15 +74,37 @@ export class Auth {
   readonly mail: Outbox;
   readonly #engine: Engine;
   readonly #close: () => void;
+[%- if module.oidc %]
+
+  constructor(
+    settings: Settings,
+    mail = new Outbox(settings),
+    call = calls(settings.oidc),
+  ) {
+[%- else %]
 
   constructor(settings: Settings, mail = new Outbox(settings)) {
+[%- endif %]
     const database = open(settings.database);
     this.settings = settings;
     this.mail = mail;
+[%- if module.oidc %]
+    this.#engine = engine(
+      {
+        settings,
+        mail,
+        hasher: new Hasher(),
+        keys: new Keys(settings),
+        oidc: new Oidc(settings.oidc, call),
+      },
+      database,
+    );
+[%- else %]
     this.#engine = engine(
       { settings, mail, hasher: new Hasher(), keys: new Keys(settings) },
       database,
     );
+[%- endif %]
     this.#close = () => {
       mail.close();
       database.close();
@@ -88,6 +128,13 @@ export class Auth {
       const path = target.split("?", 1).join("");
       const fits = SURFACE.filter(([, pattern]) => pattern.test(path));
       this.#refuseRemoteDevelopment(received);
+[%- if module.oidc and 'apple' in providers %]
+      if (isPosted(this.settings.oidc, received.method, path)) {
+        const location = asQuery(path, await collected(request.body));
+        headers.set("Location", location);
+        return Response.json({ location }, { headers, status: 303 });
+      }
+[%- endif %]
       if (fits.length === 0) throw new Problem("not_found");
       if (!fits.some(([method]) => method === received.method))
         throw new Problem("method_not_allowed");
@@ -135,8 +182,13 @@ export class Auth {
         : api.currentUser({ headers });
     const found = await during(visit, find);
     if (!found) return undefined;
+[%- if module.oidc %]
+    const { amr, authTime, email, id } = found;
+    return { amr, authTime, email, id };
+[%- else %]
     const { authTime, email, id } = found;
     return { authTime, email, id };
+[%- endif %]
   }
 
   /** Passes a request to the library, at the configured origin whatever its `Host` says. */
@@ -184,8 +236,8 @@ export class Auth {
   }
 
   async #refuseForeign(received: IncomingMessage, visit: Visit): Promise<void> {
-    const carries = visit.session !== undefined || visit.browser !== undefined;
-    const reason = refusal(received, this.settings.baseUrl, carries);
+    const { baseUrl } = this.settings;
+    const reason = refusal(received, baseUrl, carriesCookie(visit));
     if (reason === undefined) return;
     await during(visit, () =>
       this.#engine.api.recordRefusal({ query: { reason } }),

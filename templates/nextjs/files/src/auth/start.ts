@@ -4,7 +4,8 @@ import { log } from "./audit";
 import { type Announced, watch } from "./incoming";
 import { isRunning, keep } from "./running";
 import { Auth } from "./server";
-import { fromEnvironment, isLoopback, SettingError } from "./settings";
+import { fromEnvironment } from "./settings";
+import { isLoopback, SettingError } from "./variables";
 
 /** Reads the settings and opens the database. What is missing ends the process. */
 export function start(): void {

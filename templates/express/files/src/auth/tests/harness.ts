@@ -18,7 +18,14 @@ import {
   requireUser,
 } from "../index[= js =]";
 import { Outbox } from "../mail[= js =]";
+[%- if module.oidc %]
+import { type Call, calls } from "../oidc/calls[= js =]";
+import { PRESETS } from "../oidc/presets[= js =]";
+import { variable } from "../oidc/settings[= js =]";
+import { fromEnvironment, type Settings } from "../settings[= js =]";
+[%- else %]
 import { fromEnvironment } from "../settings[= js =]";
+[%- endif %]
 
 export const ORIGIN = "https://app.example.com";
 export const PASSWORD = "seven quiet herons cross";
@@ -33,9 +40,23 @@ export function environment(folder: string): Record<string, string> {
     AUTH_MAIL_ADDRESS_LIMIT: "20",
     DATABASE_URL: `sqlite:${join(folder, "auth.db")}`,
     SMTP_URL: "smtp://127.0.0.1:1",
+[%- if module.oidc %]
+    ...PROVIDERS,
+[%- endif %]
   };
 }
 
+[% if module.oidc -%]
+/** Settings of the providers, none of which is called. */
+const PROVIDERS = Object.fromEntries(
+  PRESETS.flatMap((preset) => [
+    [variable(preset, "ISSUER"), "https://id.example.com"],
+    [variable(preset, "CLIENT_ID"), "client"],
+    [variable(preset, "CLIENT_SECRET"), "secret"],
+  ]),
+);
+
+[% endif -%]
 export interface Letter {
   to: string;
   subject: string;
@@ -137,10 +158,21 @@ export class Lab {
   readonly #close: () => Promise<void>;
   readonly #base: Promise<string>;
   #people = 0;
+[%- if module.oidc %]
+
+  constructor(
+    overrides: Record<string, string> = {},
+    change = (settings: Settings): Settings => settings,
+    call?: Call,
+  ) {
+    const given = { ...environment(this.#folder), ...overrides };
+    const settings = change(fromEnvironment(given));
+[%- else %]
 
   constructor(overrides: Record<string, string> = {}) {
     const given = { ...environment(this.#folder), ...overrides };
     const settings = fromEnvironment(given);
+[%- endif %]
     this.file = settings.database;
     const post = createTransport({
       name: "letters",
@@ -156,7 +188,12 @@ export class Lab {
       },
     });
     const app = express();
+[%- if module.oidc %]
+    const mail = new Outbox(settings, post);
+    const auth = attach(app, settings, mail, call ?? calls(settings.oidc));
+[%- else %]
     const auth = attach(app, settings, new Outbox(settings, post));
+[%- endif %]
     app.get("/private", requireUser, (request, response) => {
       response.json({ id: currentUser(request).id });
     });

@@ -20,8 +20,13 @@ import { createTransport } from "nodemailer";
 
 import { watch } from "../incoming";
 import { Outbox } from "../mail";
+[%- if module.oidc %]
+import { type Call, calls } from "../oidc/calls";
+import { PRESETS } from "../oidc/presets";
+import { variable } from "../oidc/settings";
+[%- endif %]
 import { Auth } from "../server";
-import { fromEnvironment } from "../settings";
+import { fromEnvironment[% if module.oidc %], type Settings[% endif %] } from "../settings";
 import type { User } from "../user";
 
 export const ORIGIN = "https://app.example.com";
@@ -37,9 +42,23 @@ export function environment(folder: string): Record<string, string> {
     AUTH_MAIL_ADDRESS_LIMIT: "20",
     DATABASE_URL: `sqlite:${join(folder, "auth.db")}`,
     SMTP_URL: "smtp://127.0.0.1:1",
+[%- if module.oidc %]
+    ...PROVIDERS,
+[%- endif %]
   };
 }
 
+[% if module.oidc -%]
+/** Settings of the providers, none of which is called. */
+const PROVIDERS = Object.fromEntries(
+  PRESETS.flatMap((preset) => [
+    [variable(preset, "ISSUER"), "https://id.example.com"],
+    [variable(preset, "CLIENT_ID"), "client"],
+    [variable(preset, "CLIENT_SECRET"), "secret"],
+  ]),
+);
+
+[% endif -%]
 export interface Letter {
   to: string;
   subject: string;
@@ -184,10 +203,21 @@ export class Lab {
   readonly #close: () => Promise<void>;
   readonly #base: Promise<string>;
   #people = 0;
+[%- if module.oidc %]
+
+  constructor(
+    overrides: Record<string, string> = {},
+    change = (settings: Settings): Settings => settings,
+    call?: Call,
+  ) {
+    const given = { ...environment(this.#folder), ...overrides };
+    const settings = change(fromEnvironment(given));
+[%- else %]
 
   constructor(overrides: Record<string, string> = {}) {
     const given = { ...environment(this.#folder), ...overrides };
     const settings = fromEnvironment(given);
+[%- endif %]
     this.file = settings.database;
     const post = createTransport({
       name: "letters",
@@ -202,7 +232,12 @@ export class Lab {
         done(null, { envelope: mail.message.getEnvelope(), messageId: "" });
       },
     });
+[%- if module.oidc %]
+    const mail = new Outbox(settings, post);
+    const auth = new Auth(settings, mail, call ?? calls(settings.oidc));
+[%- else %]
     const auth = new Auth(settings, new Outbox(settings, post));
+[%- endif %]
     const server = createServer((incoming, response) => {
       void serve(auth, incoming, response);
     });

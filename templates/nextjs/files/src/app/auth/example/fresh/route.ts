@@ -2,5 +2,5 @@
 
 import { withFreshUser } from "../../../../auth";
 
-// For whoever entered the password a short while ago.
+// For whoever [% if module.oidc %]signed in[% else %]entered the password[% endif %] a short while ago.
 export const GET = withFreshUser((user) => Response.json({ userId: user.id }));
