@@ -67,13 +67,31 @@ pub fn run(context: &Context, args: &Args) -> Result<()> {
         tree: &target.tree,
         folder: &target.folder,
         workspace: &target.workspace,
-        manager: target.manager.as_deref(),
+        manager: package_manager(pack, &project)?,
         at: &at,
     })?;
     target.writable(&plan.changes)?;
     let again = make::again("add", &fixed(args, &project), &answers, &args.making);
     let made = Made { pack, answers: &answers, target: &target, plan: &plan, fresh: false, again };
     make::make(context, &args.making, &made)
+}
+
+/// The package manager, where the pack knows several.
+fn package_manager<'p>(pack: &'p Pack, project: &Project) -> Result<Option<&'p str>, Problem> {
+    let names: Vec<&str> = pack.managers.iter().map(|manager| manager.name.as_str()).collect();
+    if names.is_empty() {
+        return Ok(None);
+    }
+    let found = project.package_manager.as_deref();
+    if let Some(name) = names.iter().find(|name| Some(**name) == found) {
+        return Ok(Some(name));
+    }
+    let what = match found {
+        Some(other) => format!("the package manager of the project is `{other}`, which is not served"),
+        None => "cannot tell which package manager the project has".to_owned(),
+    };
+    let lines: Vec<String> = std::iter::once(what).chain(project.notes.clone()).collect();
+    Err(Problem::unsupported(lines.join("\n  "), format!("keep the files of one of {}", names.join(", "))))
 }
 
 fn nothing(context: &Context, lock: &Lock) -> Result<()> {

@@ -66,9 +66,7 @@ pub fn run(context: &Context, args: &Args) -> Result<()> {
     let folder = fresh::Fresh::create(dir, args.making.dry_run)?;
     let base = Disk::open(folder.path())?;
     let (tree, unread) = (Tree::default(), vec![]);
-    let manager = manager.map(str::to_owned);
-    let target =
-        Target { base, app: String::new(), shown: String::new(), folder: below, tree, unread, workspace, manager };
+    let target = Target { base, app: String::new(), shown: String::new(), folder: below, tree, unread, workspace };
     make::make(
         context,
         &args.making,

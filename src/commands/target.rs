@@ -47,8 +47,6 @@ pub struct Target {
     /// Files that a plan may have to write and that could not be read.
     pub unread: Vec<Unread>,
     pub workspace: Workspace,
-    /// The package manager, where the pack knows several.
-    pub manager: Option<String>,
 }
 
 impl Target {
@@ -259,11 +257,10 @@ pub fn read(context: &Context, place: &Where, path: &str, pack: Option<&Pack>) -
     let at = root.join(inside);
     let (tree, unread) = Disk::open(&at)?.tree(&reads(pack)?, &always)?;
     let lock = package_lock(&base, pack)?;
-    let manager = package_manager(&base, pack)?;
     let shown = if path == "." { String::new() } else { path.to_owned() };
     let below = [below_repository(&at)?, app.clone(), shown.clone()].into_iter().find(|folder| !folder.is_empty());
     let folder = below.map(|folder| format!("{}/", folder.trim_end_matches('/'))).unwrap_or_default();
-    let target = Target { base, app, shown, folder, tree, unread, workspace: Workspace { lock, ..workspace }, manager };
+    let target = Target { base, app, shown, folder, tree, unread, workspace: Workspace { lock, ..workspace } };
     target.readable(&[RelPath::new(lock::PATH)?, RelPath::new(lock::PROOF)?, RelPath::new(lock::FOUND)?])?;
     Ok(target)
 }
@@ -290,30 +287,6 @@ fn package_lock(base: &Disk, pack: Option<&Pack>) -> Result<Option<Text>> {
         }
     }
     Ok(None)
-}
-
-/// The package manager by its files that are there, else the usual one.
-fn package_manager(base: &Disk, pack: Option<&Pack>) -> Result<Option<String>> {
-    let Some(pack) = pack.filter(|pack| !pack.managers.is_empty()) else { return Ok(None) };
-    let there = |name: &String| base.exists(&RelPath::new(name)?);
-    let mut found = vec![];
-    for manager in &pack.managers {
-        for file in manager.lock.iter().chain(&manager.signs) {
-            if there(file)? {
-                found.push((manager.name.clone(), file.as_str()));
-                break;
-            }
-        }
-    }
-    match found.as_slice() {
-        [] => Ok(pack.managers.first().map(|manager| manager.name.clone())),
-        [(name, _)] => Ok(Some(name.clone())),
-        several => {
-            let files: Vec<String> = several.iter().map(|(_, file)| format!("`{file}`")).collect();
-            let what = format!("there are files of {} package managers: {}", several.len(), files.join(", "));
-            Err(Problem::unsupported(what, "delete those of the package managers that are not used").into())
-        }
-    }
 }
 
 /// The root of a workspace that lists the app among its members.

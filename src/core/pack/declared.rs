@@ -405,9 +405,6 @@ pub struct Manager {
     pub name: String,
     /// The lock files that it writes.
     pub lock: Vec<String>,
-    /// Other files that tell of it, at the workspace root.
-    #[serde(default)]
-    pub signs: Vec<String>,
     /// What fetches the dependencies.
     pub install: Vec<String>,
     #[serde(default)]
