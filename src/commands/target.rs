@@ -96,11 +96,13 @@ pub fn detect(context: &Context, dir: &Path) -> Result<Detection> {
     Ok(detection)
 }
 
-/// The folders above, up to the repository's root: workspaces that the folder may be a member of, lock files.
+/// The folders above, up to the root of the repository or of the workspace: workspaces that the folder may be a member of, lock files.
 /// Of a folder in no repository, only a workspace of its own kind above counts.
 fn around(known: &Knowledge, dir: &Path) -> Result<Vec<Above>> {
     let dir = fresh::resolved(&absolute(dir)?)?;
-    let depth = below_repository(&dir)?.matches('/').count();
+    let any = ROOTS.map(|(manifest, _)| manifest);
+    let listed = listed_above(&dir, &any).map_or(0, |root| dir.components().count() - root.components().count());
+    let depth = below_repository(&dir)?.matches('/').count().max(listed);
     let mut found = vec![];
     for (index, folder) in dir.ancestors().enumerate().skip(1) {
         let Ok(disk) = Disk::open(folder) else { break };
@@ -248,7 +250,12 @@ pub fn evidence(project: &Project) -> String {
 /// When a file cannot be read.
 pub fn read(context: &Context, place: &Where, path: &str, pack: Option<&Pack>) -> Result<Target> {
     let app = absolute(&place.dir.join(if path == "." { "" } else { path }))?;
-    let above = if may_be_member(&app, pack)? { above(&app)? } else { listed_above(&app, pack) };
+    let above = if may_be_member(&app, pack)? {
+        above(&app)?
+    } else {
+        let kinds = pack.map_or(&[][..], |pack| &pack.manifest.detect.manifest);
+        listed_above(&app, kinds).map(|root| (root, Workspace::default()))
+    };
     let (root, workspace) = above.unwrap_or_else(|| (app.clone(), Workspace::default()));
     let base = open(context, &root)?;
     let inside = app.strip_prefix(base.root()).or_else(|_| app.strip_prefix(&root)).unwrap_or(Path::new(""));
@@ -290,8 +297,7 @@ fn package_lock(base: &Disk, pack: Option<&Pack>) -> Result<Option<Text>> {
 }
 
 /// The root of a workspace that lists the app among its members.
-fn listed_above(app: &Path, pack: Option<&Pack>) -> Option<(PathBuf, Workspace)> {
-    let kinds = &pack?.manifest.detect.manifest;
+fn listed_above(app: &Path, kinds: &[impl AsRef<str>]) -> Option<PathBuf> {
     app.ancestors().skip(1).find_map(|root| {
         let disk = Disk::open(root).ok()?;
         let member = app.strip_prefix(root).unwrap_or(Path::new("")).to_string_lossy().replace('\\', "/");
@@ -299,8 +305,8 @@ fn listed_above(app: &Path, pack: Option<&Pack>) -> Option<(PathBuf, Workspace)>
             let found = text(&disk, file).ok().flatten();
             found.and_then(|found| members(file, found.raw())).is_some_and(|members| members.hold(&member))
         };
-        let mut files = ROOTS.iter().filter(|(manifest, _)| kinds.iter().any(|kind| kind == manifest));
-        files.any(|(_, file)| lists(file)).then(|| (root.to_owned(), Workspace::default()))
+        let mut files = ROOTS.iter().filter(|(manifest, _)| kinds.iter().any(|kind| kind.as_ref() == *manifest));
+        files.any(|(_, file)| lists(file)).then(|| root.to_owned())
     })
 }
 
