@@ -96,7 +96,8 @@ pub fn detect(context: &Context, dir: &Path) -> Result<Detection> {
     Ok(detection)
 }
 
-/// The folders above, up to the root of the repository or of the workspace: workspaces that the folder may be a member of, lock files.
+/// The folders above, up to the root of the repository or of the workspace: workspaces that the folder may be a member
+/// of, lock files.
 /// Of a folder in no repository, only a workspace of its own kind above counts.
 fn around(known: &Knowledge, dir: &Path) -> Result<Vec<Above>> {
     let dir = fresh::resolved(&absolute(dir)?)?;
