@@ -50,11 +50,8 @@ export class Mailbox {
   /** The next mail to an address that was not read yet; others stay for later. */
   async next(to, subject) {
     for (let tries = 0; tries < 100; tries += 1) {
-      const names = fs.readdirSync(this.folder).filter((name) => name.endsWith(".eml") && !this.seen.has(name));
-      for (const name of names.sort()) {
-        const raw = fs.readFileSync(path.join(this.folder, name), "utf8");
-        const text = raw.replaceAll("=\r\n", "").replaceAll("=3D", "=");
-        if (text.includes(`To: ${to}\r\n`) && text.includes(subject)) {
+      for (const [name, text] of this.unread()) {
+        if (text.includes(`\nTo: ${to}\n`) && text.match(subject)) {
           this.seen.add(name);
           return text;
         }
@@ -62,6 +59,17 @@ export class Mailbox {
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
     throw new Error(`no mail to ${to} about ${subject}`);
+  }
+
+  /** Some apps write several mails into one file, each with a line of dashes after it. */
+  unread() {
+    const files = fs.readdirSync(this.folder).filter((name) => /\.(eml|log)$/.test(name)).sort();
+    const mails = files.flatMap((file) => {
+      const raw = fs.readFileSync(path.join(this.folder, file), "utf8").replaceAll("\r\n", "\n");
+      const texts = raw.replaceAll("=\n", "").replaceAll("=3D", "=").split(/^-{79}$/m);
+      return texts.map((text, at) => [`${file} ${at}`, text]);
+    });
+    return mails.filter(([name]) => !this.seen.has(name));
   }
 
   async link(to, subject) {

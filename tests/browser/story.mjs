@@ -122,7 +122,7 @@ await step("the address is changed: the new one is proven, the old one told", as
   await inspector.look("email-refused", await send(ann, { email: "nowhere" }));
   await send(ann, { email: ANNE });
   assert.equal(ann.url(), `${base}/auth/account?done=address-mailed`);
-  await mailbox.next(ANN, "security notice");
+  await mailbox.next(ANN, /security notice|about your account/);
   const link = await mailbox.link(ANNE, "confirm your new address");
   await inspector.look("email-confirm", await open(ann, link));
   await inspector.look("email-changed", await send(ann));

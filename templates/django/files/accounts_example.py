@@ -1,7 +1,10 @@
 """How views of your own are guarded. Change or delete this file."""
 
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, [% if ui == "pages" %]HttpResponse, [% endif %]JsonResponse
 from django.urls import URLPattern, URLResolver, path
+[%- if ui == "pages" %]
+from django.utils.html import format_html
+[%- endif %]
 
 from accounts.guards import lately_signed_in, signed_in, user_of
 
@@ -17,8 +20,38 @@ def fresh(request: HttpRequest) -> JsonResponse:
     """For whoever [% if module.oidc %]signed in[% else %]entered the password[% endif %] a short while ago."""
     return JsonResponse({"user_id": user_of(request).pk})
 
+[%- if ui == "pages" %]
+
+
+PAGE = """<!DOCTYPE html>
+<html lang="en">
+    <head>
+        <meta charset="utf-8">
+        <meta name="viewport" content="width=device-width, initial-scale=1">
+        <title>Example</title>
+    </head>
+    <body>
+        <main>
+            <h1>Example</h1>
+            <p>Hello {}, only signed-in users see this.</p>
+            <p><a href="/auth/account">Your account</a></p>
+        </main>
+    </body>
+</html>
+"""
+
+
+@signed_in
+def page(request: HttpRequest) -> HttpResponse:
+    """Where the guard leads a browser to the sign-in page and back here."""
+    return HttpResponse(format_html(PAGE, user_of(request).email))
+[%- endif %]
+
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("auth/example", example),
     path("auth/example/fresh", fresh),
+[%- if ui == "pages" %]
+    path("auth/example/page", page),
+[%- endif %]
 ]

@@ -11,4 +11,7 @@ class AccountsConfig(AppConfig):
         from . import checks, signals
 
         checks.refuse_weakened()
+[%- if ui == "pages" %]
+        checks.refuse_lost_pages()
+[%- endif %]
         signals.connect()

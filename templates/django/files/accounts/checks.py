@@ -6,6 +6,10 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+[%- if ui == "pages" %]
+from django.template.exceptions import TemplateDoesNotExist
+from django.template.loader import get_template
+[%- endif %]
 
 from . import conf
 
@@ -54,3 +58,15 @@ def refuse_undone_counters(database: Mapping[str, Any]) -> None:
         raise ImproperlyConfigured(
             f"AUTOCOMMIT is off, so wrong passwords would be counted for nobody else to see: {fix}"
         )
+[% if ui == "pages" %]
+
+def refuse_lost_pages() -> None:
+    """Rather now than when somebody wants to sign in."""
+    try:
+        get_template("accounts/base.html")
+    except TemplateDoesNotExist:
+        raise ImproperlyConfigured(
+            "TEMPLATES finds none of the templates in applications: set APP_DIRS, or add"
+            " django.template.loaders.app_directories.Loader to its loaders"
+        ) from None
+[% endif -%]

@@ -195,6 +195,18 @@ def configure(settings: dict[str, Any]) -> None:
     configure_database(settings["DATABASES"]["default"], configured.database)
     configure_mail(settings, configured)
     settings |= protections(configured)
+[%- if ui == "pages" %]
+    configure_pages(settings)
+
+
+def configure_pages(settings: dict[str, Any]) -> None:
+    """The project's own where it has some: Django leads there, too, as by `login_required`."""
+    settings.setdefault("LOGIN_URL", "/auth/login")
+    settings.setdefault("LOGIN_REDIRECT_URL", "/auth/account")
+    if not settings.get("TEMPLATES"):
+        backend = "django.template.backends.django.DjangoTemplates"
+        settings["TEMPLATES"] = [{"BACKEND": backend, "APP_DIRS": True}]
+[%- endif %]
 
 
 def protections(configured: Conf) -> dict[str, Any]:

@@ -15,6 +15,10 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 def token(request: HttpRequest) -> JsonResponse:
     """The token that every request that changes something carries as `X-CSRFToken`."""
+    return JsonResponse({"csrf_token": token_of(request)})
+
+
+def token_of(request: HttpRequest) -> str:
     names = request.session.keys()
     if not names:
         # Whoever asks has a new session made.
@@ -23,7 +27,7 @@ def token(request: HttpRequest) -> JsonResponse:
     elif is_bare(names):
         # From here on anew, until a form is sent.
         request.session.modified = True
-    return JsonResponse({"csrf_token": get_token(request)})
+    return get_token(request)
 
 
 def failed(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -6,14 +6,20 @@ from typing import Any, Concatenate
 
 from django.db import DatabaseError, transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
+[%- if ui == "pages" %]
+from django.http.response import HttpResponseBase
+[%- endif %]
 from django.views.decorators.csrf import csrf_exempt
 
 from . import csrf
+[% if ui == "pages" -%]
+from .pages.requested import is_for_page
+[% endif -%]
 from .problem import Problem
 
 log = logging.getLogger("accounts")
 
-View = Callable[Concatenate[HttpRequest, ...], HttpResponse]
+View = Callable[Concatenate[HttpRequest, ...], HttpResponse[% if ui == "pages" %]Base[% endif %]]
 
 # The answer to a sign-up, a resend and a forgotten password: the same for every address.
 ACCEPTED = {"status": "accepted", "next": "Follow the link in the mail."}
@@ -23,14 +29,26 @@ def accepted() -> JsonResponse:
     return JsonResponse(ACCEPTED, status=202)
 
 
+[% if ui == "pages" -%]
+def route(page: View | None = None, **views: View) -> View:
+    """One address: a view for each method, and a page for whoever asks for one. A refusal is an
+    answer, not an error: what was counted and recorded on the way to it stays."""
+[% else -%]
 def route(**views: View) -> View:
     """One address: a view for each method. A refusal is an answer, not an error: what was counted
     and recorded on the way to it stays."""
-
+[% endif %]
     @transaction.non_atomic_requests
-    def handle(request: HttpRequest, **arguments: Any) -> HttpResponse:
+    def handle(request: HttpRequest, **arguments: Any) -> HttpResponse[% if ui == "pages" %]Base[% endif %]:
         method = "GET" if request.method == "HEAD" else request.method or ""
         try:
+[%- if ui == "pages" %]
+            if page is not None and is_for_page(request):
+                csrf.check_origin(request)
+                return page(request, **arguments)
+            if not views:
+                raise Problem("not_found")
+[%- endif %]
             if method not in views:
                 raise Problem("method_not_allowed", {"Allow": ", ".join(views)})
             csrf.check_origin(request)

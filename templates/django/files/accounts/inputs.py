@@ -1,12 +1,18 @@
-"""Request bodies: JSON objects, small, with fields of text."""
+"""Request bodies: JSON objects[% if ui == "pages" %], and the forms of pages[% endif %], small, with fields of text."""
 
 import json
 import re
+[% if ui == "pages" -%]
+from collections.abc import Mapping
+[% endif -%]
 from typing import Any
 
 from django.http import HttpRequest
 
 from .problem import Problem
+[%- if ui == "pages" %]
+from .visit import visit_of
+[%- endif %]
 
 # More than any form of this module needs; bounds memory before anything is parsed.
 MAX_BODY = 64 * 1024
@@ -18,10 +24,15 @@ class Form:
     """Fields of text; others are not looked at (ASVS 15.3.3). No error repeats what was sent."""
 
     def __init__(self, request: HttpRequest) -> None:
+[%- if ui == "pages" %]
+        posted = visit_of(request).posted
+        self._fields: Mapping[str, Any] = read(request) if posted is None else posted
+[%- else %]
         kind = request.META.get("CONTENT_TYPE", "").strip()
         if not JSON.fullmatch(kind) or "Content-Encoding" in request.headers:
             raise Problem("json_required")
         self._fields = parsed(collected(request))
+[%- endif %]
 
     def text(self, name: str) -> str:
         value = self.maybe(name)
@@ -36,6 +47,31 @@ class Form:
         return value
 
 
+[% if ui == "pages" -%]
+def read(request: HttpRequest) -> dict[str, Any]:
+    kind = request.META.get("CONTENT_TYPE", "").strip()
+    if not JSON.fullmatch(kind) or "Content-Encoding" in request.headers:
+        raise Problem("json_required")
+    return parsed(collected(request))
+
+
+def take_form(request: HttpRequest) -> None:
+    """Has `Form` take what a page was sent. No address without a page takes a form.
+
+    A name that comes twice is refused: two readers could take different ones (ASVS 15.3.7). So are
+    broken encodings, for which Django puts U+FFFD.
+    """
+    if len(request.body) > MAX_BODY:
+        raise Problem("body_too_large")
+    fields = list(request.POST.lists())
+    texts = [text for name, values in fields for text in (name, *values)]
+    is_twice = any(len(values) != 1 for _, values in fields)
+    if is_twice or any("\ufffd" in text for text in texts):
+        raise Problem("invalid_fields")
+    visit_of(request).posted = {name: values[0] for name, values in fields}
+
+
+[% endif -%]
 def collected(request: HttpRequest) -> bytes:
     try:
         data: bytes = request.read(MAX_BODY + 1)

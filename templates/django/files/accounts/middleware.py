@@ -8,9 +8,17 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from . import conf
+[% if ui == "pages" -%]
+from .pages.page import PageResponse
+from .pages.present import present
+from .pages.redirects import SeeOther
+[% endif -%]
 from .problem import Problem
 from .visit import is_own, parse_ip, visit_of
 
+[% if ui == "pages" -%]
+POLICY = "Content-Security-Policy"
+[% endif -%]
 # ASVS 3.4.1 (HSTS), 3.4.3 (CSP), 3.4.4 (nosniff), 3.4.5 (Referrer-Policy), 3.4.6 (framing), 3.4.8
 # (COOP), 14.3.2 (no-store).
 HEADERS = {
@@ -18,7 +26,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
-    "Content-Security-Policy": (
+    [% if ui == "pages" %]POLICY[% else %]"Content-Security-Policy"[% endif %]: (
         "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -48,12 +56,16 @@ class AccountsMiddleware:
         refuse_other_cookies(request)
         if conf.current().development and not is_local(request):
             return Problem("unavailable").response()
+[%- if ui == "pages" %]
+        answer = present(request, self.answer(request))
+        lock_cookies(answer)
+        if is_own(request) or isinstance(answer, PageResponse | SeeOther):
+[%- else %]
         answer = self.answer(request)
         lock_cookies(answer)
         if is_own(request):
-            answer = in_one_form(answer)
-            for name, value in HEADERS.items():
-                answer[name] = value
+[%- endif %]
+            protect(answer)
             answer["X-Request-Id"] = visit.request_id
         elif is_private(request) or answer.cookies:
             answer.setdefault("Cache-Control", "no-store")
@@ -61,18 +73,31 @@ class AccountsMiddleware:
 
     def answer(self, request: HttpRequest) -> HttpResponseBase:
         try:
-            return self.get_response(request)
+            answer = self.get_response(request)
         except DatabaseError as error:
             # Without sessions, Django's page about errors fails as well. The kind alone: an error's
             # text may hold what was sent.
             log.error("the database failed: %s", type(error).__name__)
             return Problem("unavailable").response()
+        return in_one_form(answer) if is_own(request) else answer
 
     def process_exception(
         self, _request: HttpRequest, error: Exception
     ) -> HttpResponse | None:
         """A guard or a sign-in said no, in whatever view."""
         return error.response() if isinstance(error, Problem) else None
+
+
+def protect(answer: HttpResponseBase) -> None:
+[%- if ui == "pages" %]
+    """A page keeps the policy that it brings."""
+    own = answer.get(POLICY) if isinstance(answer, PageResponse) else None
+    for name, value in HEADERS.items():
+        answer[name] = own if own and name == POLICY else value
+[%- else %]
+    for name, value in HEADERS.items():
+        answer[name] = value
+[%- endif %]
 
 
 def is_private(request: HttpRequest) -> bool:
@@ -112,6 +137,10 @@ def in_one_form(answer: HttpResponseBase) -> HttpResponseBase:
     kind = answer.get("Content-Type", "")
     if answer.status_code < 400 or kind == "application/problem+json":
         return answer
+[%- if ui == "pages" %]
+    if isinstance(answer, PageResponse):
+        return answer
+[%- endif %]
     if answer.status_code >= 500:
         made = Problem("unavailable").response()
     else:

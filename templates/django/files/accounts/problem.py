@@ -65,6 +65,14 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
 }
 
 
+[% if ui == "pages" -%]
+class Refusal(JsonResponse):
+    """A refusal as programs are told it; people see a page in its place."""
+
+    problem: "Problem"
+
+
+[% endif -%]
 class Problem(Exception):
     """A refusal with a stable code."""
 
@@ -74,7 +82,7 @@ class Problem(Exception):
         self.status, self.title = PROBLEMS[code]
         self.headers = dict(headers or {})
 
-    def response(self) -> JsonResponse:
+    def response(self) -> [% if ui == "pages" %]Refusal[% else %]JsonResponse[% endif %]:
         body = {
             "type": f"urn:auth:problem:{self.code}",
             "title": self.title,
@@ -82,12 +90,16 @@ class Problem(Exception):
             "code": self.code,
         }
         headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
-        return JsonResponse(
+        [% if ui == "pages" %]answer = Refusal([% else %]return JsonResponse([% endif %]
             body,
             status=self.status,
             headers=headers | self.headers,
             content_type="application/problem+json",
         )
+[%- if ui == "pages" %]
+        answer.problem = self
+        return answer
+[%- endif %]
 
 
 def throttled(seconds: int) -> Problem:

@@ -15,9 +15,72 @@ from .endpoint import [% if module.oidc and 'apple' in providers %]from_elsewher
 [%- if module.oidc %]
 from .oidc import callback, identities, start
 [%- endif %]
+[%- if ui == "pages" %]
+from .pages import account, sessions, sign_up
+from .pages import password as password_pages
+from .pages import sign_in as sign_in_pages
+[%- endif %]
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("auth/csrf", route(GET=csrf.token)),
+[%- if ui == "pages" %]
+    path(
+        "auth/register",
+        route(sign_up.SignUp.as_view(), POST=registration.register),
+    ),
+    path("auth/mailbox", route(sign_up.Mailbox.as_view())),
+    path(
+        "auth/verify",
+        route(
+            sign_up.Verify.as_view(),
+            GET=registration.show_verify,
+            POST=registration.verify,
+        ),
+    ),
+    path(
+        "auth/verify/resend",
+        route(sign_up.Resend.as_view(), POST=registration.resend),
+    ),
+    path("auth/login", route(sign_in_pages.SignIn.as_view(), POST=sign_in.login)),
+    path("auth/logout", route(sign_in_pages.sign_out, POST=sign_in.logout)),
+    path("auth/reauth", route(sign_in_pages.Reauth.as_view(), POST=sign_in.reauth)),
+    path("auth/me", route(GET=sign_in.me)),
+    path("auth/password", route(password_pages.Change.as_view(), POST=password.change)),
+    path(
+        "auth/password/forgot",
+        route(password_pages.Forgot.as_view(), POST=password.forgot),
+    ),
+    path(
+        "auth/password/reset",
+        route(
+            password_pages.Reset.as_view(),
+            GET=password.show_reset,
+            POST=password.reset,
+        ),
+    ),
+    path(
+        "auth/email", route(account.Email.as_view(), POST=email_change.request_change)
+    ),
+    path(
+        "auth/email/confirm",
+        route(
+            account.ConfirmEmail.as_view(),
+            GET=email_change.show,
+            POST=email_change.confirm,
+        ),
+    ),
+    path("auth/sessions", route(sessions.Sessions.as_view(), GET=own_sessions.show)),
+    path(
+        "auth/sessions/revoke-others",
+        route(sessions.revoke_others, POST=own_sessions.revoke_others),
+    ),
+    path("auth/sessions/<str:handle>", route(DELETE=own_sessions.revoke)),
+    path("auth/sessions/<str:handle>/revoke", route(sessions.revoke)),
+    path("auth/data", route(account.Data.as_view())),
+    path("auth/export", route(GET=personal.export)),
+    path("auth/account", route(account.Account.as_view(), DELETE=personal.delete)),
+    path("auth/account/delete", route(account.Delete.as_view())),
+[%- else %]
     path("auth/register", route(POST=registration.register)),
     path("auth/verify", route(GET=registration.show_verify, POST=registration.verify)),
     path("auth/verify/resend", route(POST=registration.resend)),
@@ -35,6 +98,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("auth/sessions/<str:handle>", route(DELETE=own_sessions.revoke)),
     path("auth/export", route(GET=personal.export)),
     path("auth/account", route(DELETE=personal.delete)),
+[%- endif %]
 [%- if module.oidc %]
     path("auth/providers", route(GET=start.show)),
     path("auth/identities", route(GET=identities.show)),

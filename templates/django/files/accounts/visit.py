@@ -30,6 +30,10 @@ class Visit:
     # How somebody signs in.
     amr: str = "pwd"
 [%- endif %]
+[%- if ui == "pages" %]
+    # What a page took from its form, for the function that answers the API.
+    posted: dict[str, str] | None = None
+[%- endif %]
 
 
 def visit_of(request: HttpRequest) -> Visit:

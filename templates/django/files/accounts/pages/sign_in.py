@@ -1,0 +1,59 @@
+"""Signing in and out."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.decorators import method_decorator
+from django.views.decorators.http import require_POST
+
+from .. import sign_in
+from ..guards import signed_in, user_of
+from .forms import PasswordForm, SignInForm
+from .page import FormPage
+from .redirects import SeeOther, see_after, target, way_back
+
+
+class WayIn(FormPage):
+    """Leads on to where somebody was on their way to."""
+
+    tells = True
+
+    def hidden(self) -> dict[str, str]:
+        way = way_back(self.request)
+        return {"next": way} if way else {}
+
+    def after(self) -> str:
+        return target(self.request)
+
+
+class SignIn(WayIn):
+    template_name = "accounts/sign_in.html"
+    title = "Sign in"
+    form_class = SignInForm
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        if request.user.is_authenticated:
+            return SeeOther(target(request))
+        return super().get(request)
+
+    def act(self, request: HttpRequest) -> HttpResponse:
+        return sign_in.login(request)
+
+
+@method_decorator(signed_in, name="dispatch")
+class Reauth(WayIn):
+    template_name = "accounts/reauth.html"
+    title = "Enter your password again"
+    place = ""
+    form_class = PasswordForm
+
+    def about(self) -> dict[str, Any]:
+        return {"owner": user_of(self.request).email}
+
+    def act(self, request: HttpRequest) -> HttpResponse:
+        return sign_in.reauth(request)
+
+
+@require_POST
+def sign_out(request: HttpRequest) -> HttpResponse:
+    return see_after(sign_in.logout(request), "/auth/login?done=signed-out")
