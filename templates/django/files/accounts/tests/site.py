@@ -6,6 +6,9 @@ import secrets
 from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
+[%- if ui == "pages" %]
+from urllib.parse import urlencode
+[%- endif %]
 
 from django.core import mail as django_mail
 from django.http import HttpRequest, JsonResponse
@@ -17,6 +20,9 @@ from accounts.guards import lately_signed_in, signed_in, user_of
 from accounts.models import Session
 [%- if module.oidc %]
 from accounts.oidc.presets import PRESETS
+[%- endif %]
+[%- if ui == "pages" %]
+from accounts.pages.requested import FORM
 [%- endif %]
 
 ORIGIN = "https://app.test"
@@ -168,6 +174,18 @@ class Browser:
     def post(self, address: str, fields: Any = None, **headers: str | None) -> Any:
         body = None if fields is None else json.dumps(fields)
         return self.send("POST", address, body, **headers)
+[%- if ui == "pages" %]
+
+    def open(self, address: str, **headers: str | None) -> Any:
+        return self.get(address, Accept="text/html", **headers)
+
+    def submit(
+        self, address: str, fields: dict[str, str] | None = None, **headers: str | None
+    ) -> Any:
+        """As a form of a page."""
+        kind = {"Accept": "text/html", "Content_Type": FORM, **headers}
+        return self.send("POST", address, urlencode(fields or {}), **kind)
+[%- endif %]
 
     def delete(self, address: str, **headers: str | None) -> Any:
         return self.send("DELETE", address, **headers)
