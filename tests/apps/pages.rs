@@ -32,10 +32,14 @@ impl Drop for App {
 }
 
 impl App {
-    /// Counters wide enough for a story that is told in a minute.
     fn start(dir: &Path, port: u16, settings: &[(String, String)]) -> Self {
+        Self::served(&mut Command::new(builds().join("authwright/debug/shop")), dir, port, settings)
+    }
+
+    /// By this program. Counters wide enough for a story that is told in a minute.
+    fn served(program: &mut Command, dir: &Path, port: u16, settings: &[(String, String)]) -> Self {
         let log = fs::File::create(dir.join("log")).unwrap();
-        let process = Command::new(builds().join("authwright/debug/shop"))
+        let process = program
             .current_dir(dir)
             .env("AUTH_ENV", "development")
             .env("ADDR", format!("127.0.0.1:{port}"))
@@ -95,8 +99,16 @@ fn browser() -> PathBuf {
 fn the_life_of_an_account_without_scripts() {
     let _turn = turn();
     let (_project, dir) = built(&[]);
-    let app = App::start(&dir, free_port(), &[]);
-    let told = told("story.mjs", &app, Some(dir.join(MAIL)), &[("REAUTH_SECONDS", REAUTH_SECONDS)]);
+    lives(&App::start(&dir, free_port(), &[]), &dir);
+}
+
+/// The same in an app of another stack, that this program serves.
+pub fn live(program: &mut Command, dir: &Path) {
+    lives(&App::served(program, dir, free_port(), &[]), dir);
+}
+
+fn lives(app: &App, dir: &Path) {
+    let told = told("story.mjs", app, Some(dir.join(MAIL)), &[("REAUTH_SECONDS", REAUTH_SECONDS)]);
     assert!(told.ends_with("31 pages inspected\n"), "{told}");
 }
 

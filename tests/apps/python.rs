@@ -7,7 +7,7 @@ use crate::{
     common::{self, Project, must, of_stack, tree},
     holds,
     mutants::of_one_app,
-    run, severity, turn_aside,
+    pages, run, severity, turn_aside,
 };
 
 /// A tool of the language, in a version that is known to be pleased.
@@ -80,12 +80,7 @@ fn attacks_on_an_api_in_python_fail() {
 const DJANGO: &str = "[mypy]\nstrict = true\nplugins = mypy_django_plugin.main\n\
     [mypy.plugins.django-stubs]\ndjango_settings_module = config.settings\n";
 
-#[test]
-fn a_new_django_project_is_checked_and_pleases_the_linters() {
-    let _turn = turn_aside();
-    let everything =
-        ["--profile", "strict", "--with", "password,oidc", "--providers", "microsoft,github,apple,keycloak"];
-    let project = made("django", &everything);
+fn pleases_as_django(project: &Project) {
     let app = project.dir.join("shop");
     ruff(&app, ".");
     let rules = project.dir.join("mypy.ini");
@@ -93,7 +88,27 @@ fn a_new_django_project_is_checked_and_pleases_the_linters() {
     let tools = ["--with", "mypy==2.4.1", "--with", "django-stubs==6.1.2", "--with", "types-waitress"];
     let mypy = ["mypy", "--config-file", rules.to_str().unwrap(), "accounts", "accounts_example.py", "config"];
     tool(&app, &[&tools[..], &mypy].concat());
-    assert!(run(&app, &["verify"]).exits(0).err.contains("test: passed"));
+}
+
+#[test]
+fn a_new_django_project_is_checked_and_pleases_the_linters() {
+    let _turn = turn_aside();
+    pleases_as_django(&made("django", &["--no-check"]));
+    let everything =
+        ["--profile", "strict", "--with", "password,oidc", "--providers", "microsoft,github,apple,keycloak"];
+    let project = made("django", &[&everything[..], &["--ui", "pages"]].concat());
+    pleases_as_django(&project);
+    assert!(run(&project.dir.join("shop"), &["verify"]).exits(0).err.contains("test: passed"));
+}
+
+/// See `pages`.
+#[test]
+fn the_pages_of_a_django_project_please_linters_and_people() {
+    let _turn = turn_aside();
+    let project = made("django", &["--ui", "pages", "--no-check"]);
+    pleases_as_django(&project);
+    let app = project.dir.join("shop");
+    pages::live(Command::new(app.join(".venv/bin/python")).args(["manage.py", "serve"]), &app);
 }
 
 #[test]
@@ -110,8 +125,8 @@ fn a_django_project_is_added_to_checked_and_given_back() {
 }
 
 /// With two providers that can be mixed up.
-const DJANGO_EVERYTHING: [&str; 8] =
-    ["new", "app", "--stack", "django", "--with", "password,oidc", "--providers", "generic,keycloak"];
+const DJANGO_EVERYTHING: [&str; 10] =
+    ["new", "app", "--stack", "django", "--with", "password,oidc", "--providers", "generic,keycloak", "--ui", "pages"];
 
 /// Of the critical controls; `SEVERITY=critical,high,medium,low` attacks by all, which takes ten minutes.
 #[test]

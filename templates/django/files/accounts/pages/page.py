@@ -65,7 +65,9 @@ class Page(View):
         return self.show()
 
     def show(self, status: int = 200, **context: Any) -> HttpResponse:
-        csrf.token_of(self.request)
+        # Whoever sends a form has a token already, and gets no new cookie with a refusal.
+        if self.request.method in csrf.SAFE:
+            csrf.token_of(self.request)
         done = self.request.GET.get("done", "") if self.tells else ""
         mine = {
             "title": self.title,

@@ -9,7 +9,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import F
 
@@ -36,6 +35,10 @@ SIGNED_IN = (
     "/auth/data",
     "/auth/account/delete",
 )
+ENGINE = {
+    "BACKEND": "django.template.backends.django.DjangoTemplates",
+    "APP_DIRS": True,
+}
 HIDDEN_TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
 
@@ -222,8 +225,7 @@ class Pages(SiteTestCase):
             style = Path(folder, "accounts", "style.css")
             style.parent.mkdir()
             style.write_text("p { color: red }\n")
-            engine = settings.TEMPLATES[0] | {"DIRS": [folder]}
-            self.use(TEMPLATES=[engine])
+            self.use(TEMPLATES=[ENGINE | {"DIRS": [folder]}])
             page = self.browser().open("/auth/login")
         known = b64encode(sha256(b"p { color: red }\n").digest()).decode()
         self.assertIn(f"'sha256-{known}'", page["Content-Security-Policy"])
@@ -232,7 +234,7 @@ class Pages(SiteTestCase):
     def test_pages_that_cannot_be_found_end_the_start(self) -> None:
         """CFG-01"""
         checks.refuse_lost_pages()
-        self.use(TEMPLATES=[settings.TEMPLATES[0] | {"APP_DIRS": False}])
+        self.use(TEMPLATES=[ENGINE | {"APP_DIRS": False}])
         self.assertRaises(ImproperlyConfigured, checks.refuse_lost_pages)
 
     def test_a_mailed_link_leaves_its_page_by_the_form_alone(self) -> None:
