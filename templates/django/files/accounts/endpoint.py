@@ -68,7 +68,7 @@ def from_elsewhere(own: View, posted: View) -> View:
     """An address that another site may post to: `posted` must be good for whatever comes."""
 
     @csrf_exempt
-    def handle(request: HttpRequest, **arguments: Any) -> HttpResponse:
+    def handle(request: HttpRequest, **arguments: Any) -> HttpResponse[% if ui == "pages" %]Base[% endif %]:
         view = posted if request.method == "POST" else own
         return view(request, **arguments)
 

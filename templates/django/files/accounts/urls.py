@@ -16,7 +16,7 @@ from .endpoint import [% if module.oidc and 'apple' in providers %]from_elsewher
 from .oidc import callback, identities, start
 [%- endif %]
 [%- if ui == "pages" %]
-from .pages import account, sessions, sign_up
+from .pages import account, [% if module.oidc %]providers, [% endif %]sessions, sign_up
 from .pages import password as password_pages
 from .pages import sign_in as sign_in_pages
 [%- endif %]
@@ -101,10 +101,24 @@ urlpatterns: list[URLPattern | URLResolver] = [
 [%- endif %]
 [%- if module.oidc %]
     path("auth/providers", route(GET=start.show)),
+[%- if ui == "pages" %]
+    path(
+        "auth/identities",
+        route(providers.Identities.as_view(), GET=identities.show),
+    ),
+    path("auth/oidc/<str:name>/start", route(providers.sign_in, POST=start.start)),
+    path(
+        "auth/oidc/<str:name>/link",
+        route(providers.link, POST=start.link, DELETE=identities.unlink),
+    ),
+    path("auth/oidc/<str:name>/unlink", route(providers.unlink)),
+    path("auth/oidc/<str:name>/reauth", route(providers.reauth, POST=start.reauth)),
+[%- else %]
     path("auth/identities", route(GET=identities.show)),
     path("auth/oidc/<str:name>/start", route(POST=start.start)),
     path("auth/oidc/<str:name>/link", route(POST=start.link, DELETE=identities.unlink)),
     path("auth/oidc/<str:name>/reauth", route(POST=start.reauth)),
+[%- endif %]
 [%- if 'apple' in providers %]
     path(
         "auth/oidc/<str:name>/callback",

@@ -20,6 +20,9 @@ from .words import DONE
 PLACES = {
     "/auth/account": "Account",
     "/auth/password": "Password",
+[%- if module.oidc %]
+    "/auth/identities": "Ways to sign in",
+[%- endif %]
     "/auth/sessions": "Devices",
     "/auth/data": "Your data",
 }

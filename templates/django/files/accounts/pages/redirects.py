@@ -40,6 +40,11 @@ def to_login(request: HttpRequest) -> SeeOther:
     """Leads to the sign-in page, and from there to what was to be read. What was to be changed is
     not kept: a way back must not change anything."""
     wanted = request.get_full_path()
+[%- if module.oidc %]
+    if request.path.startswith("/auth/oidc/"):
+        # There is a code in it, which is used up.
+        wanted = "/auth/identities"
+[%- endif %]
     if request.method in SAFE and is_local_path(wanted):
         return SeeOther("/auth/login?" + urlencode({"next": wanted}))
     return SeeOther("/auth/login?done=sign-in-again")
@@ -56,6 +61,10 @@ def page_left(request: HttpRequest) -> str:
         return "/auth/data"
     if request.path.startswith("/auth/sessions/"):
         return "/auth/sessions"
+[%- if module.oidc %]
+    if request.path.startswith("/auth/oidc/"):
+        return "/auth/identities"
+[%- endif %]
     if request.method in SAFE or request.path.startswith("/auth/"):
         return request.get_full_path()
     # The project's own form stands on a page that is not known here.

@@ -10,6 +10,9 @@ from .. import sign_in
 from ..guards import signed_in, user_of
 from .forms import PasswordForm, SignInForm
 from .page import FormPage
+[%- if module.oidc %]
+from .providers import that_prove, to_choose_from
+[%- endif %]
 from .redirects import SeeOther, see_after, target, way_back
 
 
@@ -35,6 +38,11 @@ class SignIn(WayIn):
         if request.user.is_authenticated:
             return SeeOther(target(request))
         return super().get(request)
+[%- if module.oidc %]
+
+    def about(self) -> dict[str, Any]:
+        return {"providers": to_choose_from()}
+[%- endif %]
 
     def act(self, request: HttpRequest) -> HttpResponse:
         return sign_in.login(request)
@@ -43,12 +51,21 @@ class SignIn(WayIn):
 @method_decorator(signed_in, name="dispatch")
 class Reauth(WayIn):
     template_name = "accounts/reauth.html"
-    title = "Enter your password again"
+    title = "[% if module.oidc %]Prove that it is you[% else %]Enter your password again[% endif %]"
     place = ""
     form_class = PasswordForm
 
     def about(self) -> dict[str, Any]:
+[%- if module.oidc %]
+        user = user_of(self.request)
+        return {
+            "owner": user.email,
+            "has_password": user.has_usable_password(),
+            "providers": that_prove(user),
+        }
+[%- else %]
         return {"owner": user_of(self.request).email}
+[%- endif %]
 
     def act(self, request: HttpRequest) -> HttpResponse:
         return sign_in.reauth(request)
