@@ -32,12 +32,8 @@ impl Drop for App {
 }
 
 impl App {
-    fn start(dir: &Path, port: u16, settings: &[(String, String)]) -> Self {
-        Self::served(&mut Command::new(builds().join("authwright/debug/shop")), dir, port, settings)
-    }
-
-    /// By this program. Counters wide enough for a story that is told in a minute.
-    fn served(program: &mut Command, dir: &Path, port: u16, settings: &[(String, String)]) -> Self {
+    /// Counters wide enough for a story that is told in a minute.
+    fn start(program: &mut Command, dir: &Path, port: u16, settings: &[(String, String)]) -> Self {
         let log = fs::File::create(dir.join("log")).unwrap();
         let process = program
             .current_dir(dir)
@@ -83,6 +79,10 @@ fn built(options: &[&str]) -> (common::Project, PathBuf) {
     (project, dir)
 }
 
+fn shop() -> Command {
+    Command::new(builds().join("authwright/debug/shop"))
+}
+
 /// What the story says that a browser tells of the app; `mail` is the folder that it writes mail to.
 fn told(story: &str, app: &App, mail: Option<PathBuf>, settings: &[(&str, &str)]) -> String {
     let mut node = Command::new("node");
@@ -99,16 +99,13 @@ fn browser() -> PathBuf {
 fn the_life_of_an_account_without_scripts() {
     let _turn = turn();
     let (_project, dir) = built(&[]);
-    lives(&App::start(&dir, free_port(), &[]), &dir);
+    lives(&mut shop(), &dir);
 }
 
-/// The same in an app of another stack, that this program serves.
-pub fn live(program: &mut Command, dir: &Path) {
-    lives(&App::served(program, dir, free_port(), &[]), dir);
-}
-
-fn lives(app: &App, dir: &Path) {
-    let told = told("story.mjs", app, Some(dir.join(MAIL)), &[("REAUTH_SECONDS", REAUTH_SECONDS)]);
+/// The life of an account in an app that this program serves.
+pub fn lives(program: &mut Command, dir: &Path) {
+    let app = App::start(program, dir, free_port(), &[]);
+    let told = told("story.mjs", &app, Some(dir.join(MAIL)), &[("REAUTH_SECONDS", REAUTH_SECONDS)]);
     assert!(told.ends_with("31 pages inspected\n"), "{told}");
 }
 
@@ -155,10 +152,15 @@ impl Provider {
 fn signs_in_with_providers(modules: &str, mail: bool, pages: usize) {
     let _turn = turn();
     let (_project, dir) = built(&["--with", modules, "--providers", "generic,keycloak"]);
+    federates(&mut shop(), &dir, mail, pages);
+}
+
+/// Signing in with providers, in an app that this program serves.
+pub fn federates(program: &mut Command, dir: &Path, mail: bool, pages: usize) {
     let port = free_port();
     let (first, second) =
         (Provider::start("127.0.0.1", "generic", port), Provider::start("127.0.0.2", "keycloak", port));
-    let app = App::start(&dir, port, &[first.settings("GENERIC"), second.settings("KEYCLOAK")].concat());
+    let app = App::start(program, dir, port, &[first.settings("GENERIC"), second.settings("KEYCLOAK")].concat());
     let issuers = [("FIRST", &*first.issuer), ("SECOND", &*second.issuer)];
     let told = told("federation.mjs", &app, mail.then(|| dir.join(MAIL)), &issuers);
     assert!(told.ends_with(&format!("{pages} pages inspected\n")), "{told}");

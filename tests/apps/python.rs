@@ -108,7 +108,16 @@ fn the_pages_of_a_django_project_please_linters_and_people() {
     let project = made("django", &["--ui", "pages", "--no-check"]);
     pleases_as_django(&project);
     let app = project.dir.join("shop");
-    pages::live(Command::new(app.join(".venv/bin/python")).args(["manage.py", "serve"]), &app);
+    let serve = || {
+        let mut program = Command::new(app.join(".venv/bin/python"));
+        program.args(["manage.py", "serve"]);
+        program
+    };
+    pages::lives(&mut serve(), &app);
+    let providers = ["--with", "password,oidc", "--providers", "generic,keycloak", "--yes", "--no-check"];
+    run(&app, &[&["add"], &providers[..]].concat()).exits(0);
+    must(Command::new("uv").current_dir(&app).args(["sync", "--quiet"]));
+    pages::federates(&mut serve(), &app, true, 4);
 }
 
 #[test]
