@@ -116,6 +116,11 @@ fn the_pages_of_a_django_project_please_linters_and_people() {
     pages::lives(&mut serve(), &app);
     let providers = ["--with", "password,oidc", "--providers", "generic,keycloak", "--yes", "--no-check"];
     run(&app, &[&["add"], &providers[..]].concat()).exits(0);
+    // Nobody from before, and none of their mail.
+    for left in ["db.sqlite3", "db.sqlite3-wal", "db.sqlite3-shm"] {
+        _ = std::fs::remove_file(app.join(left));
+    }
+    std::fs::remove_dir_all(app.join(".auth-dev")).unwrap();
     must(Command::new("uv").current_dir(&app).args(["sync", "--quiet"]));
     pages::federates(&mut serve(), &app, true, 4);
 }
