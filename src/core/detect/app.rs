@@ -166,7 +166,7 @@ impl<'a> Scene<'a> {
         let variant = framework.variant.iter().find_map(|variant| Some((variant, asked.holds(&variant.when)?)));
         let entry = framework.entry.iter().find_map(|look| asked.view.place(&look.r#in, &look.pattern));
         let database = package.find(&ecosystem.databases, &[Scope::Runtime, Scope::Build]);
-        let (auth, shown) = auth(ecosystem, &asked);
+        let (auth, shown) = auth(ecosystem, &asked, &self.known.folders.telling);
         let language = ecosystem
             .language
             .iter()
@@ -273,13 +273,14 @@ impl<'a> Scene<'a> {
 }
 
 /// A login that is there already: a library's, or one of the project's own making.
-fn auth(ecosystem: &Ecosystem, asked: &Asked<'_>) -> (Option<String>, Vec<Evidence>) {
+fn auth(ecosystem: &Ecosystem, asked: &Asked<'_>, words: &[String]) -> (Option<String>, Vec<Evidence>) {
     if let Some((path, named)) = asked.package.find(&ecosystem.auths, &[Scope::Runtime, Scope::Build]) {
         return (Some(named.name.clone()), vec![claim(path, named)]);
     }
     let made = ecosystem.made.iter();
-    let found: Vec<(String, Evidence)> =
-        made.filter_map(|made| Some((made.what.clone(), asked.view.place(&made.r#in, &made.pattern)?))).collect();
+    let found: Vec<(String, Evidence)> = made
+        .filter_map(|made| Some((made.what.clone(), asked.view.telling(&made.r#in, &made.pattern, words)?)))
+        .collect();
     let what: Vec<String> = found.iter().map(|(what, _)| what.clone()).collect();
     let told = (!what.is_empty()).then(|| format!("hand-made: {}", what.join(", ")));
     (told, found.into_iter().map(|(_, evidence)| evidence).collect())

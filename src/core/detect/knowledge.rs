@@ -34,6 +34,8 @@ pub struct Folders {
     pub aside: BTreeSet<String>,
     /// Names of files that do not; `*` stands for anything.
     pub aside_files: Vec<String>,
+    /// Parts of names of files in which a project's own login would be.
+    pub telling: Vec<String>,
 }
 
 /// One file for each family of manifests.
@@ -262,6 +264,8 @@ pub struct Glob {
     prefix: usize,
     /// After the last one.
     suffix: usize,
+    /// The endings of a glob that is `**/*.` after its prefix: no more than these is asked.
+    endings: Option<Vec<String>>,
     compiled: OnceCell<Option<GlobMatcher>>,
 }
 
@@ -270,7 +274,12 @@ impl From<String> for Glob {
         const SPECIAL: [char; 6] = ['*', '?', '{', '}', '[', ']'];
         let prefix = written.find(SPECIAL).unwrap_or(written.len());
         let suffix = written.rfind(SPECIAL).map_or(0, |at| at + 1);
-        Self { written, prefix, suffix, compiled: OnceCell::new() }
+        let endings =
+            written[prefix..].strip_prefix("**/*.").filter(|rest| !rest.contains(['*', '/', '?', '['])).map(|rest| {
+                let inside = rest.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or(rest);
+                inside.split(',').map(str::to_owned).collect()
+            });
+        Self { written, prefix, suffix, endings, compiled: OnceCell::new() }
     }
 }
 
@@ -282,6 +291,10 @@ impl Glob {
         }
         if !path.starts_with(&self.written[..self.prefix]) || !path.ends_with(&self.written[self.suffix..]) {
             return false;
+        }
+        if let Some(endings) = &self.endings {
+            let name = path.rsplit('/').next().unwrap_or(path);
+            return name.rsplit_once('.').is_some_and(|(_, ending)| endings.iter().any(|one| one == ending));
         }
         let compile = || Some(GlobBuilder::new(&self.written).literal_separator(true).build().ok()?.compile_matcher());
         self.compiled.get_or_init(compile).as_ref().is_some_and(|glob| glob.is_match(path))

@@ -13,6 +13,9 @@ use crate::core::{
 
 /// The most files whose text one sign looks at, those nearest to the app's folder first.
 const TEXTS: usize = 1500;
+/// The same of signs of a login: of files with a telling name, and of others.
+const TELLING: usize = 200;
+const NEAREST: usize = 12;
 /// Characters of a line that are shown.
 const SHOWN: usize = 160;
 
@@ -179,10 +182,31 @@ impl<'s> View<'s> {
     /// The first place where a pattern matches in the files that match one of some globs.
     #[must_use]
     pub fn place(&self, globs: &[Glob], pattern: &Pattern) -> Option<Evidence> {
+        self.first(&self.nearest(globs), TEXTS, pattern)
+    }
+
+    /// The same, only in files whose names have one of some words, and in the few that are nearest.
+    #[must_use]
+    pub fn telling(&self, globs: &[Glob], pattern: &Pattern, words: &[String]) -> Option<Evidence> {
+        let files = self.nearest(globs);
+        let tells = |file: &&str| {
+            let lower = file.to_lowercase();
+            words.iter().any(|word| lower.contains(word))
+        };
+        let telling: Vec<&str> = files.iter().copied().filter(tells).collect();
+        self.first(&telling, TELLING, pattern).or_else(|| self.first(&files, NEAREST, pattern))
+    }
+
+    /// The files that match one of some globs, those nearest to the app's folder first.
+    fn nearest(&self, globs: &[Glob]) -> Vec<&'s str> {
         let mut files: Vec<&str> = self.matching(globs).collect();
         files.sort_by_key(|file| (file.matches('/').count(), *file));
         files.dedup();
-        files.iter().take(TEXTS).find_map(|file| {
+        files
+    }
+
+    fn first(&self, files: &[&str], most: usize, pattern: &Pattern) -> Option<Evidence> {
+        files.iter().take(most).find_map(|file| {
             let path = self.whole(file);
             let text = self.sight.text(&path)?;
             let at = pattern.find(text.raw())?;
