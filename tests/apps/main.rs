@@ -74,6 +74,13 @@ fn turn_aside() -> Turn {
     Turn::of(&PROGRAMS)
 }
 
+/// Which of so many shares this commit has. What has no commit, such as an archive, has the first one.
+fn of_commit(shares: usize) -> usize {
+    let tree = Command::new("git").args(["rev-parse", "HEAD^{tree}"]).output().unwrap().stdout;
+    let digits = String::from_utf8(tree).unwrap();
+    digits.get(..4).map_or(0, |digits| usize::from_str_radix(digits, 16).unwrap()) % shares
+}
+
 /// The folder that the tool's checks build in, shared by all apps.
 fn builds() -> PathBuf {
     let own = Path::new(env!("CARGO_TARGET_TMPDIR")).join("apps");

@@ -16,7 +16,7 @@ use crate::{
         mutants::{Answers, Mutant, Mutants, of},
         options::AXUM,
     },
-    run, tool, turn,
+    of_commit, run, tool, turn,
 };
 use trial::Seen;
 
@@ -70,12 +70,9 @@ fn named<'a>(mutants: &'a Mutants, names: &str) -> Vec<&'a Mutant> {
     chosen
 }
 
-/// The commit's share. What has no commit, such as an archive, has the first one.
+/// The commit's share.
 fn share(mutants: &Mutants) -> Vec<&Mutant> {
-    let tree = Command::new("git").args(["rev-parse", "HEAD^{tree}"]).output().unwrap().stdout;
-    let digits = String::from_utf8(tree).unwrap();
-    let turn = digits.get(..4).map_or(0, |digits| usize::from_str_radix(digits, 16).unwrap());
-    mutants.all.iter().skip(turn % SHARES).step_by(SHARES).collect()
+    mutants.all.iter().skip(of_commit(SHARES)).step_by(SHARES).collect()
 }
 
 /// Those that `MUTANTS` asks for.

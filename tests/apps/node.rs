@@ -24,7 +24,8 @@ fn tools() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/node/node_modules")
 }
 
-fn path() -> String {
+/// With that Node, and other package managers, before any other.
+pub fn path() -> String {
     let [node, others] = ["node/bin", ".bin"].map(|folder| tools().join(folder).display().to_string());
     format!("{node}:{others}:{}", std::env::var("PATH").unwrap())
 }
