@@ -123,16 +123,24 @@ fn once(test: &mut Test<'_>, role: &str, answers: &[Answer]) -> Outcome<usize> {
 
 /// The audit trail in the database, where there is one, has one event of that name for the account.
 fn recorded_once(test: &mut Test<'_>, app: &Arc<App>, email: &str, what: &str) -> Outcome {
-    if app.contract.db.as_ref().is_none_or(|db| !db.tables.contains_key("audit")) {
-        return Ok(());
+    if has_trail(app) {
+        let count = recorded(app, email, what)?;
+        test.refuses("what happened once is recorded once", count == 1, format!("{count} events of {what}"));
     }
+    Ok(())
+}
+
+fn has_trail(app: &App) -> bool {
+    app.contract.db.as_ref().is_some_and(|db| db.tables.contains_key("audit"))
+}
+
+/// How many events of that name the account has in the audit trail.
+fn recorded(app: &App, email: &str, what: &str) -> Outcome<usize> {
     let (db, name) = (app.database()?, app.event_name(what)?);
     let id = db.one("users", "email", email, "id")?.unwrap_or_default();
     let event = db.column("audit", "event")?;
     let rows = db.find("audit", "user", &id)?;
-    let count = rows.iter().filter(|row| row.get(&event).cloned().flatten().as_ref() == Some(&name)).count();
-    test.refuses("what happened once is recorded once", count == 1, format!("{count} events `{name}`"));
-    Ok(())
+    Ok(rows.iter().filter(|row| row.get(&event).cloned().flatten().as_ref() == Some(&name)).count())
 }
 
 fn reset_at_once(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
@@ -200,7 +208,41 @@ fn revoking_wins(test: &mut Test<'_>) -> Outcome {
         let change = if round % 3 == 2 || !app.has_passwords() { Change::Others } else { Change::Password };
         renewed_meanwhile(test, &app, change)?;
     }
-    Ok(())
+    if has_trail(&app) { logging_out_wins(test, &app) } else { Ok(()) }
+}
+
+/// A session that was logged out at the moment in which it is renewed, ends. The trail tells which came first: it has a logout
+/// where there was a session to end.
+fn logging_out_wins(test: &mut Test<'_>, app: &Arc<App>) -> Outcome {
+    const ROUNDS: usize = 6;
+    let mut ended = 0;
+    for round in 0..ROUNDS {
+        let (person, client) = app.member()?;
+        let Some(renewal) = renewal(&client, &person, round)? else { return Ok(()) };
+        let before = recorded(app, &person.email, "logout")?;
+        let answers = raced(test, vec![renewal, guarded(client.copy(), &app.role("LOGOUT")?)?]);
+        if recorded(app, &person.email, "logout")? == before {
+            continue;
+        }
+        ended += 1;
+        for session in answers.iter().filter_map(Answer::session).chain(client.session()) {
+            is_over(test, app, &app.role("LOGOUT")?, &session)?;
+        }
+    }
+    let seen = format!("{ended} of {ROUNDS} were recorded");
+    test.works("LOGOUT beside what renews the session ends it", ended > 0, seen.as_str())
+}
+
+/// What has the session go on under another identifier: in turn, entering the password again and changing it.
+fn renewal(client: &Client, person: &Person, round: usize) -> Outcome<Option<(Client, Request)>> {
+    let app = &client.app;
+    if app.has_passwords() && round % 2 == 1 {
+        let call = app.role("PWCHANGE")?.field("current_password", person.password.as_str());
+        let call = call.field("new_password", random::password());
+        return guarded(client.copy(), &call).map(Some);
+    }
+    let may = app.has_passwords() || app.says_when(app.provider(0)?);
+    may.then(|| client.copy().about_to_prove(person)).transpose()
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -147,6 +147,7 @@ export function emailChangeEndpoints(parts: Parts) {
         const user = await current(ctx, parts);
         const email = await proven(ctx, parts, user, fields.token);
         const begun = await ctx.context.adapter.transaction(async (rows) => {
+          await store.handOver(rows, user);
           const used = await consume(rows, "email_change", fields.token);
           const epoch =
             used?.userId === user.id

@@ -105,6 +105,7 @@ export function passwordEndpoints(parts: Parts) {
           user.email,
         );
         const begun = await ctx.context.adapter.transaction(async (rows) => {
+          await store.handOver(rows, user);
           // Nothing if the account changed meanwhile: then this session is over, too.
           const epoch = await replace(rows, user.id, hash, user.epoch);
           if (epoch === undefined) throw new Problem("not_signed_in");

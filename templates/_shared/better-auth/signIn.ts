@@ -253,17 +253,12 @@ export function signInEndpoints(parts: Parts) {
       // A session that was ended meanwhile is not renewed.
       if (proven.id !== user.id || proven.epoch !== user.epoch)
         throw new Problem("not_signed_in");
-      const given = {
-        userId: user.id,
-        epoch: user.epoch,
-        before: await sessionToken(ctx, parts),
-      };
-      await store.keep(
-        ctx,
-        await ctx.context.adapter.transaction((rows) =>
-          store.begin(rows, parts, given),
-        ),
-      );
+      const { id: userId, epoch } = user;
+      const begun = await ctx.context.adapter.transaction(async (rows) => {
+        await store.handOver(rows, user);
+        return store.begin(rows, parts, { userId, epoch, before: undefined });
+      });
+      await store.keep(ctx, begun);
       return profile(user.id, user.email, unix(now()));
     }),
 
@@ -272,8 +267,8 @@ export function signInEndpoints(parts: Parts) {
       const user = await maybe(ctx, parts);
       const token = await sessionToken(ctx, parts);
       await ctx.context.adapter.transaction(async (rows) => {
-        if (token !== undefined) await store.end(rows, token);
-        if (user)
+        const ended = token !== undefined && (await store.end(rows, token));
+        if (ended && user)
           await audit.record(rows, parts, "logout", { userId: user.id });
       });
       store.forget(ctx);

@@ -8,7 +8,7 @@ import { Problem } from "./problem[= js =]";
 import { random } from "./random[= js =]";
 import { after, now, unix } from "./time[= js =]";
 import { voidAll } from "./tokens[= js =]";
-import type { [% if module.oidc %]Method, [% endif %]SessionRow, UserRow } from "./user[= js =]";
+import type { Account, [% if module.oidc %]Method, [% endif %]SessionRow, UserRow } from "./user[= js =]";
 import { visit } from "./visit[= js =]";
 
 export interface Begin {
@@ -89,11 +89,25 @@ async function evict(rows: Rows, parts: Parts, userId: string): Promise<void> {
   }
 }
 
-export async function end(rows: Rows, token: string): Promise<void> {
-  await rows.deleteMany({
+/**
+ * Ends the session that is to go on under another identifier. Nothing goes on of one that has ended
+ * meanwhile, as by logging out.
+ */
+export async function handOver(rows: Rows, user: Account): Promise<void> {
+  const ended = await rows.deleteMany({
+    model: "session",
+    where: [{ field: "id", value: user.session }],
+  });
+  if (ended === 0) throw new Problem("not_signed_in");
+}
+
+/** Whether there was a session to end. */
+export async function end(rows: Rows, token: string): Promise<boolean> {
+  const ended = await rows.deleteMany({
     model: "session",
     where: [{ field: "token", value: token }],
   });
+  return ended > 0;
 }
 
 /** Ends every session and every link of a user. */

@@ -287,11 +287,13 @@ def missed(visit, row, to):
         visit.notify(to, "After too many wrong passwords, the password of your account was disabled.")
 
 
-def start(visit, row, entered=None, ends=None):
+def start(visit, row, entered=None, ends=None, goes_on=False):
     """A session for the account as it was when its password was looked at; none if it changed meanwhile."""
     at = store.now()
     ends = ends or at + visit.settings.life_seconds
     with visit.store.write() as db:
+        if goes_on and not store.hand_over(db, visit):
+            raise Problem(401, "nobody")
         same = db.execute(
             "SELECT 1 FROM person WHERE id = ? AND era = ? AND barred IS NULL", (row["id"], row["era"])
         ).fetchone()
@@ -317,8 +319,7 @@ def leave(visit):
     user = visit.user
     if visit.session:
         with visit.store.write() as db:
-            db.execute("DELETE FROM visit WHERE digest = ?", (store.digest(visit.session),))
-            if user:
+            if store.hand_over(db, visit) and user:
                 store.record(db, "left", visit, person=user["id"])
     visit.forget()
     return 204, None
@@ -340,7 +341,7 @@ def again(visit, user, phrase):
     visit.limit("enter", visit.settings.source_entries)
     right(visit, user["mail"], phrase)
     # As the account was when this session was looked at: one that was ended since begets no other.
-    start(visit, user)
+    start(visit, user, goes_on=True)
     return 200, {"state": "fresh"}
 
 
@@ -362,6 +363,8 @@ def phrase(visit, user, old, new):
     right(visit, user["mail"], old)
     new = new_phrase(visit, passwords.normal(new), user["mail"])
     with visit.store.write() as db:
+        if not store.hand_over(db, visit):
+            raise Problem(401, "nobody")
         replace_phrase(db, visit, user["id"], user["era"], new)
         token = store.begin(db, visit, user["id"], store.now(), user["ends"])
         store.record(db, "phrase_changed", visit, person=user["id"])
@@ -451,6 +454,8 @@ def show_move(visit, user):
 def moved(visit, user, token):
     usable_move(visit, user, token)
     with visit.store.write() as db:
+        if not store.hand_over(db, visit):
+            raise Problem(401, "nobody")
         row = consume(db, "move", token)
         try:
             changed = db.execute(

@@ -227,17 +227,17 @@ export async function reauth(
   person: Person,
   since: Date,
 ): Promise<void> {
-  const before = await sessionToken(ctx, parts);
   const begun = await ctx.context.adapter.transaction(async (rows) => {
     const owner = await ownerOf(rows, person);
     // With the session's epoch: one that was ended meanwhile is not renewed.
     if (owner?.id !== user.id || owner.epoch !== user.epoch)
       throw new Refused("identity");
     const at = Math.max(person.authTime, unix(since));
+    await store.handOver(rows, user);
     return store.begin(rows, parts, {
       userId: user.id,
       epoch: user.epoch,
-      before,
+      before: undefined,
       amr: "fed",
       authenticatedAt: new Date(at * 1000),
     });

@@ -89,6 +89,28 @@ describe("sessions", () => {
     assert.equal(await copy.isSignedIn(), false);
   });
 
+  // The trail has a logout only where there was a session to end.
+  test("RAC-05 what was logged out at that moment does not go on", async () => {
+    const renewals = {
+      "/auth/reauth": { password: PASSWORD },
+      "/auth/password": {
+        current_password: PASSWORD,
+        new_password: "nine grey otters swim",
+      },
+    };
+    for (const [path, body] of Object.entries(renewals)) {
+      const { email, client } = await lab.member();
+      const copy = client.copy();
+      await Promise.all([client.post(path, body), copy.post("/auth/logout")]);
+      const of = (table: string, more = "") =>
+        lab.rows(
+          `SELECT 1 FROM ${table} JOIN auth_user u ON u.id = userId WHERE u.email = '${email}' ${more}`,
+        ).length;
+      const ended = of("auth_audit", "AND event = 'logout'");
+      assert.equal(of("auth_session") + ended, 1);
+    }
+  });
+
   test("SES-09 SES-12 sessions are listed without tokens, and end at once", async () => {
     const { email, client } = await lab.member();
     const other = await lab.client();

@@ -94,6 +94,7 @@ def confirm(request: HttpRequest) -> JsonResponse:
     token = Form(request).text("token")
     new_email = usable(visit, user, token)
     with transaction.atomic():
+        store.hand_over(request)
         if tokens.consume(Purpose.EMAIL_CHANGE, token) != user.pk:
             raise Problem("token_invalid")
         changed = replace(user, new_email)

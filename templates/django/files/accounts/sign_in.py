@@ -136,7 +136,9 @@ def reauth(request: HttpRequest) -> JsonResponse:
     # A session that was ended meanwhile is not renewed.
     if proven.pk != user.pk or proven.epoch != user.epoch:
         raise Problem("not_signed_in")
-    store.begin(request, proven)
+    with transaction.atomic():
+        store.hand_over(request)
+        store.begin(request, proven)
     return JsonResponse(profile(proven, timezone.now()))
 
 
@@ -144,8 +146,9 @@ def logout(request: HttpRequest) -> HttpResponse:
     """Ends the session on the server and makes the browser forget (ASVS 7.4.1, 14.3.1)."""
     user_id = request.user.pk if request.user.is_authenticated else None
     with transaction.atomic():
+        ended = store.end(request)
         end_session(request)
-        if user_id is not None:
+        if ended and user_id is not None:
             audit.record(visit_of(request), "logout", user_id=user_id)
     return forgotten(HttpResponse(status=204))
 

@@ -89,6 +89,19 @@ def evict(request: HttpRequest, user: User, limit: int) -> None:
         audit.record(visit_of(request), "session_evicted", user_id=user.pk)
 
 
+def hand_over(request: HttpRequest) -> None:
+    """Ends the session that is to go on under another identifier. Nothing goes on of one that has
+    ended meanwhile, as by logging out."""
+    if not end(request):
+        raise Problem("not_signed_in")
+
+
+def end(request: HttpRequest) -> bool:
+    """Whether there was a session to end."""
+    mine = Session.objects.filter(session_key=digest(request.session.session_key or ""))
+    return mine.delete()[0] == 1
+
+
 def end_all(user_id: str) -> None:
     """Ends every session and every link of a user."""
     Session.objects.filter(user_id=user_id).delete()

@@ -108,7 +108,9 @@ pub async fn confirm(
     let auth = visit.auth();
     let new_email = usable(&visit, &user, &form.token).await?;
     let mut tx = auth.db().write().await?;
-    accounts::lock(&mut tx, &user.id).await?;
+    if !store::hand_over(&mut tx, &user).await? {
+        return Err(Problem::not_signed_in());
+    }
     let user_id = tokens::consume(&mut tx, Purpose::EmailChange, &form.token).await?;
     user_id.filter(|id| *id == user.id).ok_or(Problem::token_invalid())?;
     let epoch = replace(&mut tx, &user, &new_email).await?.ok_or(Problem::token_invalid())?;

@@ -46,7 +46,10 @@ pub async fn change(
     let hash = auth.hasher().hash_new(&password, auth.settings(), &user.email).await?;
 
     let mut tx = auth.db().write().await?;
-    // Nothing if the account changed meanwhile: then this session is over, too.
+    // Nothing if this session was ended meanwhile, or the account changed: then it is over, too.
+    if !store::hand_over(&mut tx, &user).await? {
+        return Err(Problem::not_signed_in());
+    }
     let epoch = replace(&mut tx, &user.id, Some(user.epoch), &hash).await?;
     let epoch = epoch.ok_or(Problem::not_signed_in())?;
     audit::record(&mut tx, &visit, Event::success("password_changed").of(Some(&user.id))).await?;

@@ -331,21 +331,33 @@ pub async fn reauth(
     if account.id != user.id || account.epoch != user.epoch {
         return Err(Problem::not_signed_in());
     }
+    hand_over(&visit, &user).await?;
     begin(&visit, &user.id, user.epoch, now()).await?;
     Ok(profile(&account.id, &account.email, now()))
 }
 
 [% endif -%]
+/// Ends a session that is to be renewed, unless it was ended meanwhile.
+pub async fn hand_over(visit: &Visit, user: &User) -> Result<(), Problem> {
+    let mut tx = visit.auth().db().write().await?;
+    if !store::hand_over(&mut tx, user).await? {
+        return Err(Problem::not_signed_in());
+    }
+    Ok(tx.commit().await?)
+}
+
 /// Ends the session on the server and makes the browser forget (ASVS 7.4.1, 14.3.1).
 pub async fn logout(Extension(visit): Extension<Visit>) -> Result<Response, Problem> {
-    let user = User::from_session(visit.session()).await?;
+    if let Some(user) = User::from_session(visit.session()).await? {
+        let mut tx = visit.auth().db().write().await?;
+        if store::end(&mut tx, &user).await? {
+            let event = Event::success("logout").of(Some(&user.id));
+            audit::record(&mut tx, &visit, event).await?;
+        }
+        tx.commit().await?;
+    }
     if visit.carries_session() {
         visit.session().flush().await?;
-    }
-    if let Some(user) = user {
-        let mut db = visit.auth().db().pool().acquire().await?;
-        let event = Event::success("logout").of(Some(&user.id));
-        audit::record(&mut db, &visit, event).await?;
     }
     Ok(forgotten())
 }

@@ -214,6 +214,27 @@ async fn lock_account(db: &mut Connection, grant: &Grant) -> sqlx::Result<bool> 
     Ok(locked.rows_affected() == 1)
 }
 
+/// Ends the session of a user that is to go on under another identifier. False if it has ended
+/// meanwhile, as by logging out: then nothing goes on.
+pub async fn hand_over(db: &mut Connection, user: &User) -> sqlx::Result<bool> {
+    // The account's row first, as wherever sessions end: such changes never wait for each other.
+    sqlx::query("UPDATE auth_users SET epoch = epoch WHERE id = $1")
+        .bind(&user.id)
+        .execute(&mut *db)
+        .await?;
+    end(db, user).await
+}
+
+/// Ends a session. False if it has ended already.
+pub async fn end(db: &mut Connection, user: &User) -> sqlx::Result<bool> {
+    let ended = sqlx::query("DELETE FROM auth_sessions WHERE user_id = $1 AND handle = $2")
+        .bind(&user.id)
+        .bind(&user.session)
+        .execute(db)
+        .await?;
+    Ok(ended.rows_affected() == 1)
+}
+
 /// Ends every session of a user. Belongs in the transaction that raises the epoch, after that.
 pub async fn end_all(db: &mut Connection, user_id: &str) -> sqlx::Result<()> {
     sqlx::query("DELETE FROM auth_sessions WHERE user_id = $1")

@@ -172,6 +172,7 @@ def reauth(request: HttpRequest, user: User, person: Person, since: int) -> None
         # With the session's epoch: one that was ended meanwhile is not renewed.
         if owner is None or (owner.pk, owner.epoch) != (user.pk, user.epoch):
             raise Refused("identity")
+        store.hand_over(request)
         store.begin(request, owner, amr=FEDERATED, auth_time=at)
 
 

@@ -1,6 +1,7 @@
 """Sessions, cookies, freshness, and requests from elsewhere."""
 
 from datetime import timedelta
+from unittest.mock import patch
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth import SESSION_KEY, aauthenticate, authenticate
@@ -8,6 +9,7 @@ from django.db import transaction
 from django.db.models import F
 from django.test import RequestFactory
 
+from accounts import passwords
 from accounts.models import Session, User
 from accounts.randomness import digest
 from accounts.sessions import SessionStore
@@ -64,6 +66,28 @@ class Sessions(SiteTestCase):
         value = f"__Host-auth-session={ada.session}"
         answer = self.browser().get("/mine", Cookie=f"{value}; {value}")
         self.assertEqual(answer.status_code, 401)
+
+    def test_what_was_logged_out_at_that_moment_does_not_go_on(self) -> None:
+        """RAC-05"""
+        renewals = {
+            "/auth/reauth": {"password": PASSWORD},
+            "/auth/password": {
+                "current_password": PASSWORD,
+                "new_password": OTHER_PASSWORD,
+            },
+        }
+        verify = passwords.verify
+
+        def logged_out_meanwhile(password: str, stored: str | None) -> bool:
+            Session.objects.all().delete()
+            return verify(password, stored)
+
+        for number, (path, body) in enumerate(renewals.items()):
+            ada = self.member(f"ada{number}@example.org")
+            with patch("accounts.passwords.verify", logged_out_meanwhile):
+                answer = ada.post(path, body)
+            self.assertEqual(answer.json()["code"], "not_signed_in")
+            self.assertEqual(self.sessions(), [])
 
     def test_sessions_end_by_themselves(self) -> None:
         """SES-06, SES-07"""

@@ -110,6 +110,7 @@ async def confirm(
     under a new identifier (ASVS 7.2.4, 7.4.3)."""
     new_email = await usable(visit, user, form.token)
     async with visit.auth.db.write() as db:
+        await store.hand_over(db, visit, user.id)
         if await tokens.consume(db, Purpose.EMAIL_CHANGE, form.token) != user.id:
             raise Problem("token_invalid")
         epoch = await replace(db, user, new_email)

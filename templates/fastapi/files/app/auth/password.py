@@ -52,6 +52,7 @@ async def change(
     password = passwords.normalized(form.new_password)
     password_hash = await auth.hasher.hash_new(password, auth.settings, user.email)
     async with auth.db.write() as db:
+        await store.hand_over(db, visit, user.id)
         # Nothing if the account changed meanwhile: then this session is over, too.
         epoch = await replace(db, user.id, user.epoch, password_hash)
         if epoch is None:

@@ -194,6 +194,7 @@ async def reauth(
     if account["id"] != user.id or account["epoch"] != user.epoch:
         raise Problem("not_signed_in")
     async with visit.auth.db.write() as db:
+        await store.hand_over(db, visit, user.id)
         await store.begin(db, visit, user.id, user.epoch)
     return profile(user.id, user.email, now())
 
@@ -204,8 +205,7 @@ async def logout(visit: CurrentVisit, user: MaybeUser) -> Response:
     """Ends the session on the server and makes the browser forget (ASVS 7.4.1, 14.3.1)."""
     if visit.session is not None:
         async with visit.auth.db.write() as db:
-            await store.end(db, visit.session)
-            if user is not None:
+            if await store.end(db, visit.session) and user is not None:
                 await audit.record(db, visit, "logout", user_id=user.id)
     forget(visit)
     return Response(status_code=204)

@@ -108,9 +108,21 @@ async def evict(db: AsyncConnection, visit: Visit, user_id: str, limit: int) -> 
         await audit.record(db, visit, "session_evicted", user_id=user_id)
 
 
-async def end(db: AsyncConnection, token: str) -> None:
+async def hand_over(db: AsyncConnection, visit: Visit, user_id: str) -> None:
+    """Ends the session that is to go on under another identifier. Nothing goes on of one that has
+    ended meanwhile, as by logging out."""
+    u = tables.users
+    # The account's row first, as wherever sessions end: such changes never wait for each other.
+    await db.execute(sa.select(u.c.id).where(u.c.id == user_id).with_for_update())
+    if visit.session is None or not await end(db, visit.session):
+        raise Problem("not_signed_in")
+
+
+async def end(db: AsyncConnection, token: str) -> bool:
+    """Whether there was a session to end."""
     s = tables.sessions
-    await db.execute(sa.delete(s).where(s.c.id_hash == tokens.digest(token)))
+    mine = s.c.id_hash == tokens.digest(token)
+    return (await db.execute(sa.delete(s).where(mine))).rowcount == 1
 
 
 async def end_all(db: AsyncConnection, user_id: str) -> None:

@@ -222,6 +222,7 @@ pub async fn reauth(
     // With the session's epoch: one that was ended meanwhile is not renewed.
     let is_theirs = owner.is_some_and(|owner| owner.id == user.id && owner.epoch == user.epoch);
     if is_theirs {
+        sign_in::hand_over(visit, user).await?;
         sign_in::begin_federated(visit, &user.id, user.epoch, person.auth_time.max(since)).await?;
     }
     Ok(is_theirs)

@@ -61,6 +61,27 @@ async fn ses_04_and_07_a_reauthentication_begins_a_new_session() {
     assert!(app.number(end).await >= old_end + 999, "the password was given: a new life");
 }
 
+/// The trail has a logout only where there was a session to end.
+#[tokio::test]
+async fn rac_05_what_was_logged_out_at_that_moment_does_not_go_on() {
+    let app = App::new().await;
+    let mut ann = app.signed_in_account(ANN).await;
+    for round in 0..4 {
+        let mut copy = ann.clone();
+        let logouts = "SELECT count(*) FROM auth_audit WHERE event = 'logout'";
+        let before = app.number(logouts).await;
+        let renewed = async {
+            if round % 2 == 0 { ann.reauth(PASSWORD).await } else { ann.change(PASSWORD, PASSWORD).await }
+        };
+        let (_, out) = tokio::join!(renewed, copy.post("/auth/logout", json!({})));
+        assert_eq!(out.status, 204);
+        let ended = app.number(logouts).await - before;
+        assert_eq!(app.number("SELECT count(*) FROM auth_sessions").await + ended, 1);
+        app.sql("DELETE FROM auth_sessions").await;
+        ann = app.signed_in(ANN).await;
+    }
+}
+
 #[tokio::test]
 async fn thr_08_reauthentication_is_as_hard_to_guess_at_as_a_login() {
     let app = App::new().await;

@@ -213,6 +213,7 @@ async def reauth(visit: Visit, user: User, person: Person, since: int) -> None:
         if owner is None or (owner["id"], owner["epoch"]) != (user.id, user.epoch):
             raise Refused("identity")
         at = max(person.auth_time, since)
+        await store.hand_over(db, visit, user.id)
         await store.begin(db, visit, user.id, user.epoch, amr=FEDERATED, auth_time=at)
 
 

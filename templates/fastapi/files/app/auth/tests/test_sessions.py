@@ -3,8 +3,9 @@
 import pytest
 
 from app.auth import tokens
+from app.auth.passwords import Hasher
 
-from .conftest import PASSWORD, Site, member
+from .conftest import OTHER_PASSWORD, PASSWORD, Site, member
 
 
 def test_cke_01_02_03_the_cookie_is_bound_to_the_host_and_out_of_reach_of_scripts(
@@ -70,6 +71,33 @@ def test_ses_08_signing_out_ends_the_session_on_the_server(site: Site) -> None:
     assert '"cookies"' in answer.headers["clear-site-data"]
     ada.cookies = {"__Host-auth-session": str(session)}
     assert ada.get("/mine").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/auth/reauth", {"password": PASSWORD}),
+        (
+            "/auth/password",
+            {"current_password": PASSWORD, "new_password": OTHER_PASSWORD},
+        ),
+    ],
+)
+def test_rac_05_what_was_logged_out_at_that_moment_does_not_go_on(
+    site: Site, monkeypatch: pytest.MonkeyPatch, path: str, body: dict[str, str]
+) -> None:
+    ada, verify = member(site), Hasher.verify
+
+    async def logged_out_meanwhile(
+        hasher: Hasher, password: str, stored: str | None
+    ) -> bool:
+        site.rows("DELETE FROM auth_sessions")
+        return await verify(hasher, password, stored)
+
+    monkeypatch.setattr(Hasher, "verify", logged_out_meanwhile)
+    assert ada.post(path, body).json()["code"] == "not_signed_in"
+    assert site.rows("SELECT * FROM auth_sessions") == []
+    assert site.browser().login("ada@example.org").status_code == 200
 
 
 def test_ses_12_the_oldest_session_makes_room(site: Site) -> None:
