@@ -9,7 +9,7 @@ use std::{
 use serde_json::{Map, Value};
 
 use crate::{
-    contract::{CsrfSource, Encoding, MailLink, Role},
+    contract::{CsrfSource, Encoding, MailLink, Predicate, Role},
     http::{Answer, Request, exchange, exchange_bytes},
     lab::{App, PROXY},
     test::{Outcome, Stop},
@@ -235,6 +235,9 @@ impl App {
         let mut role = (*call.role).clone();
         "GET".clone_into(&mut role.method);
         call.role = Arc::new(role);
+        if let Some(at) = self.contract.pages.as_ref().and_then(|pages| pages.at.get(name)) {
+            call.path.clone_from(at);
+        }
         Ok(call)
     }
 
@@ -249,7 +252,11 @@ impl App {
             Some(role) => self.call_of(name, role),
             None => self.role(name)?,
         };
-        let role = Role { success: pages.success.clone(), ..(*call.role).clone() };
+        let mut role = Role { success: pages.success.clone(), ..(*call.role).clone() };
+        if let Some(refused) = &pages.refused {
+            role.success.not_leads = Some(refused.clone());
+            role.failure = Predicate { leads: Some(refused.clone()), ..Predicate::default() };
+        }
         Ok(Call { role: Arc::new(role), encoding: pages.encoding, accept: Some(pages.accept.clone()), ..call })
     }
 

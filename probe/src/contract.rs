@@ -307,6 +307,10 @@ pub struct Predicate {
     pub body: BTreeMap<String, String>,
     /// A pattern that the body matches.
     pub text: Option<String>,
+    /// A pattern that `Location` matches.
+    pub leads: Option<String>,
+    /// A pattern that `Location` does not match.
+    pub not_leads: Option<String>,
     /// The answer is the same whether an account exists or not.
     #[serde(default)]
     pub same_for_known: bool,
@@ -353,6 +357,8 @@ pub struct Pages {
     pub guard: toml::Table,
     #[serde(default)]
     pub reauth: toml::Table,
+    /// A pattern of `Location`, where a form that was refused is answered with the way back to its page.
+    pub refused: Option<String>,
     /// The parameter, of pages and forms, that names where somebody goes after signing in.
     pub next: Option<String>,
     /// The parameter by which a page is told what was done before.
@@ -360,6 +366,9 @@ pub struct Pages {
     /// Pages that have no role, or stand for one that no form can send.
     #[serde(default)]
     pub only: BTreeMap<String, Role>,
+    /// Paths of the pages on which the forms of roles stand, where those are not what the forms are sent to.
+    #[serde(default)]
+    pub at: BTreeMap<String, String>,
 }
 
 /// How access tokens are signed and what they say. `{base_url}` in a text is the application's origin.

@@ -156,7 +156,7 @@ impl Answer {
     }
 
     fn is_named_failure(&self, failure: &Predicate) -> bool {
-        let names_something = failure.text.is_some() || !failure.body.is_empty();
+        let names_something = failure.text.is_some() || failure.leads.is_some() || !failure.body.is_empty();
         names_something && self.is(failure)
     }
 
@@ -213,6 +213,7 @@ impl Answer {
     }
 
     fn is(&self, predicate: &Predicate) -> bool {
+        let matches = |pattern: &str, text: &str| regex::Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(text));
         let cookie = predicate.cookie.as_ref().is_none_or(|key| self.sets(key));
         let json = self.json();
         let body = predicate.body.iter().all(|(pointer, wanted)| {
@@ -220,11 +221,11 @@ impl Answer {
                 .is_some_and(|value| wanted == "*" || value.as_str().unwrap_or(&value.to_string()) == wanted)
         });
         let code = predicate.code.as_slice().is_empty() || self.code().is_some_and(|code| predicate.code.allows(&code));
-        let text = predicate
-            .text
-            .as_ref()
-            .is_none_or(|pattern| regex::Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(&self.text())));
-        predicate.status.allows(&self.status) && cookie && body && code && text
+        let text = predicate.text.as_ref().is_none_or(|pattern| matches(pattern, &self.text()));
+        let location = self.header("location").unwrap_or_default();
+        let leads = predicate.leads.as_ref().is_none_or(|pattern| matches(pattern, location))
+            && !predicate.not_leads.as_ref().is_some_and(|pattern| matches(pattern, location));
+        predicate.status.allows(&self.status) && cookie && body && code && text && leads
     }
 
     /// What a stranger can tell answers apart by: status, names of headers and cookies, and the body without what is new in

@@ -10,11 +10,12 @@ use crate::{
     common::{self, Project, finished, must, of_stack, tree},
     holds,
     mutants::of_one_app,
+    pages::lives,
     severity, tool, turn_aside,
 };
 
 /// What is looked at of a project.
-const OURS: &str = "src/**/*.ts";
+const OURS: &str = "src/**/*.{ts,tsx}";
 /// Two of a kind, so that one could pass its answer off as another's.
 const WITH_PROVIDERS: [&str; 4] = ["--with", "password,oidc", "--providers", "generic,keycloak"];
 const EVERY_PROVIDER: &str = "google,microsoft,github,gitlab,apple,okta,auth0,keycloak,workos,generic";
@@ -143,6 +144,19 @@ fn a_next_app_is_checked_attacked_and_pleases_the_linters() {
     // The libraries are those of the probe's build.
     pleases(&app);
     must(Command::new("npm").current_dir(&app).env("PATH", path()).args(["run", "lint"]));
+}
+
+/// What was built, as people see it.
+#[test]
+fn a_next_app_with_pages_is_lived_in_and_pleases_the_linters() {
+    let _turn = turn_aside();
+    let project = made("nextjs", &["--ui", "pages", "--no-check"]);
+    let app = project.dir.join("shop");
+    must(Command::new("npm").current_dir(&app).env("PATH", path()).args(["install", "--ignore-scripts", "--silent"]));
+    let next = app.join("node_modules/next/dist/bin/next");
+    must(Command::new("node").current_dir(&app).env("PATH", path()).arg(&next).arg("build"));
+    lives(Command::new("node").env("PATH", path()).arg(&next).args(["start", "-H", "127.0.0.1"]), &app);
+    pleases(&app);
 }
 
 #[test]

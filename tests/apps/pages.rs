@@ -13,6 +13,8 @@ use std::{
     time::Duration,
 };
 
+use serde_json::{Value, json};
+
 use crate::{builds, cargo, common, run, turn};
 
 const MAIL: &str = ".auth-dev/mail";
@@ -39,6 +41,7 @@ impl App {
             .current_dir(dir)
             .env("AUTH_ENV", "development")
             .env("ADDR", format!("127.0.0.1:{port}"))
+            .env("PORT", port.to_string())
             .env("AUTH_REAUTH_SECONDS", REAUTH_SECONDS)
             .env("AUTH_TOKEN_SOURCE_LIMIT", "200")
             .env("AUTH_LOGIN_SOURCE_FAILURE_LIMIT", "100")
@@ -102,10 +105,26 @@ fn the_life_of_an_account_without_scripts() {
     lives(&mut shop(), &dir);
 }
 
+/// By role, where its page is and what its fields are called, as the app's contract says.
+fn pages_of(dir: &Path) -> String {
+    let file = ["src/auth", "accounts"].map(|folder| dir.join(folder).join("contract.toml"));
+    let file = file.iter().find(|file| file.exists()).unwrap();
+    let contract: toml::Table = toml::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+    let (roles, pages) = (contract["roles"].as_table().unwrap(), contract["pages"].as_table().unwrap());
+    let at = |role: &String| pages.get("at").and_then(|at| at.get(role));
+    let all = roles.iter().chain(pages["only"].as_table().unwrap());
+    let told = all.map(|(name, role)| {
+        let fields = role.get("fields").cloned().unwrap_or_else(|| toml::Table::new().into());
+        (name.clone(), json!({ "path": at(name).unwrap_or(&role["path"]), "fields": fields }))
+    });
+    Value::Object(told.collect()).to_string()
+}
+
 /// The life of an account in an app that this program serves.
 pub fn lives(program: &mut Command, dir: &Path) {
     let app = App::start(program, dir, free_port(), &[]);
-    let told = told("story.mjs", &app, Some(dir.join(MAIL)), &[("REAUTH_SECONDS", REAUTH_SECONDS)]);
+    let settings = [("REAUTH_SECONDS", REAUTH_SECONDS), ("PAGES", &pages_of(dir))];
+    let told = told("story.mjs", &app, Some(dir.join(MAIL)), &settings);
     assert!(told.ends_with("31 pages inspected\n"), "{told}");
 }
 

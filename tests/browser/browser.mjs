@@ -41,6 +41,12 @@ export async function person(browser, options = {}, providers = []) {
   return page;
 }
 
+function decoded(raw) {
+  const [head, ...body] = raw.split("\n\n");
+  if (/^content-transfer-encoding: base64$/im.test(head)) return `${head}\n\n${Buffer.from(body.join(""), "base64")}`;
+  return raw.replaceAll("=\n", "").replaceAll("=3D", "=");
+}
+
 export class Mailbox {
   constructor(folder) {
     this.folder = folder;
@@ -66,7 +72,7 @@ export class Mailbox {
     const files = fs.readdirSync(this.folder).filter((name) => /\.(eml|log)$/.test(name)).sort();
     const mails = files.flatMap((file) => {
       const raw = fs.readFileSync(path.join(this.folder, file), "utf8").replaceAll("\r\n", "\n");
-      const texts = raw.replaceAll("=\n", "").replaceAll("=3D", "=").split(/^-{79}$/m);
+      const texts = decoded(raw).split(/^-{79}$/m);
       return texts.map((text, at) => [`${file} ${at}`, text]);
     });
     return mails.filter(([name]) => !this.seen.has(name));

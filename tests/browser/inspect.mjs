@@ -6,6 +6,7 @@ import path from "node:path";
 
 const AXE = fs.readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const WIDTHS = [360, 1280];
+const PARTS = new Set(["stylesheet", "script", "font"]);
 const SCHEMES = ["light", "dark"];
 const FOCUSABLE = "a[href], button, input:not([type=hidden], [hidden]), select, textarea, summary";
 
@@ -29,10 +30,12 @@ export class Inspector {
     for (const gone of ["content-encoding", "content-length", "set-cookie", "transfer-encoding"]) delete headers[gone];
     const body = await answer.body();
     await page.unrouteAll();
-    await page.route("**", (route) =>
-      route.request().isNavigationRequest() && route.request().url() === answer.url().split("#")[0]
-        ? route.fulfill({ status: answer.status(), headers, body })
-        : route.fulfill({ status: 204 }));
+    await page.route("**", (route) => {
+      const request = route.request();
+      if (request.isNavigationRequest() && request.url() === answer.url().split("#")[0])
+        return route.fulfill({ status: answer.status(), headers, body });
+      return PARTS.has(request.resourceType()) ? route.continue() : route.fulfill({ status: 204 });
+    });
     await page.goto(answer.url());
     await this.title(name);
     for (const width of WIDTHS) {
@@ -51,7 +54,7 @@ export class Inspector {
   /** Different pages have different titles, and one with a problem says so first. */
   async title(name) {
     const title = await this.page.title();
-    const isFaulty = (await this.page.locator("[role=alert]").count()) > 0;
+    const isFaulty = (await this.page.locator("main [role=alert]").count()) > 0;
     assert.equal(title.startsWith("Error: "), isFaulty, `${name}: ${title}`);
     const heading = await this.page.locator("h1").textContent({ timeout: 2_000 });
     assert.equal(title.replace(/^Error: /, "").split(" – ")[0], heading, name);

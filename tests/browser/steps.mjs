@@ -1,5 +1,15 @@
 // What people do on a page: open, fill in and send, follow a link, push a button.
 const base = process.env.BASE_URL;
+// By role of the app's contract: the path of the page, and the names of the fields.
+const pages = JSON.parse(process.env.PAGES ?? "{}");
+
+export const at = (role) => pages[role].path;
+
+/** The fields of a role as the app calls them. */
+export function named(role, fields) {
+  const renamed = Object.entries(fields).map(([name, value]) => [pages[role].fields[name] ?? name, value]);
+  return Object.fromEntries(renamed);
+}
 
 export const path = (page) => new URL(page.url()).pathname;
 export const main = (page) => page.locator("main");
@@ -15,7 +25,7 @@ export async function send(page, fields = {}) {
 /** The document that an action leads to. */
 export async function follow(page, action) {
   const arrived = page.waitForEvent("response", (answer) =>
-    answer.request().isNavigationRequest() && answer.status() !== 303);
+    answer.request().isNavigationRequest() && ![303, 307].includes(answer.status()));
   await action();
   const answer = await arrived;
   await page.waitForLoadState();

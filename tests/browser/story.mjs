@@ -1,11 +1,11 @@
 // The life of an account in a browser without scripts. Every page on the way is inspected.
 //
-// BASE_URL is where the app listens, MAIL where it writes mail, REAUTH_SECONDS how long a password
-// counts as fresh, SCREENSHOTS a folder for pictures (or nothing).
+// BASE_URL is where the app listens, PAGES where its pages are, MAIL where it writes mail, REAUTH_SECONDS how long a
+// password counts as fresh, SCREENSHOTS a folder for pictures (or nothing).
 import assert from "node:assert/strict";
 import { launch, Mailbox, person } from "./browser.mjs";
 import { Inspector } from "./inspect.mjs";
-import { click, fault, main, notice, open, path, push, send } from "./steps.mjs";
+import { at, click, fault, main, named, notice, open, path, push, send } from "./steps.mjs";
 
 const base = process.env.BASE_URL;
 const mailbox = new Mailbox(process.env.MAIL);
@@ -27,7 +27,7 @@ async function step(what, action) {
 
 await step("a stranger is led to the sign-in page, and from there to the registration", async () => {
   await inspector.look("sign-in", await open(ann, "/auth/example/page"));
-  assert.equal(ann.url(), `${base}/auth/login?next=%2Fauth%2Fexample%2Fpage`);
+  assert.equal(ann.url(), `${base}${at("LOGIN")}?next=%2Fauth%2Fexample%2Fpage`);
   await inspector.look("register", await click(ann, "Create an account"));
 });
 
@@ -43,32 +43,32 @@ await step("a password that is too short is refused, and the address kept", asyn
 });
 
 await step("a registration leads to the mailbox, and confirming there signs in", async () => {
-  await open(ann, "/auth/register");
+  await open(ann, at("REGISTER"));
   await inspector.look("mailbox", await send(ann, { email: ANN, password }));
-  assert.equal(path(ann), "/auth/mailbox");
+  assert.equal(path(ann), at("MAILBOX"));
   await inspector.look("resend", await click(ann, "Send the confirmation again"));
   const link = await mailbox.link(ANN, "confirm your address");
   await inspector.look("verify", await open(ann, link));
   await inspector.look("account", await send(ann));
-  assert.equal(ann.url(), `${base}/auth/account?done=address-confirmed`);
+  assert.equal(ann.url(), `${base}${at("ACCOUNT")}?done=address-confirmed`);
   await inspector.look("link-used", await open(ann, link));
   assert.equal(await main(ann).locator("h1").textContent(), "This link does not work any more");
 });
 
 await step("in another browser, confirming takes the password", async () => {
   const bob = await person(browser);
-  await open(bob, "/auth/register");
+  await open(bob, at("REGISTER"));
   await send(bob, { email: "bob@mail.test", password });
   const link = await mailbox.link("bob@mail.test", "confirm your address");
   const other = await person(browser);
   await inspector.look("verify-elsewhere", await open(other, link));
   await inspector.look("verify-refused", await send(other, { password: "not the right one at all" }));
   await send(other, { password });
-  assert.equal(other.url(), `${base}/auth/login?done=address-confirmed`);
+  assert.equal(other.url(), `${base}${at("LOGIN")}?done=address-confirmed`);
 });
 
 await step("signing out and in again, and a wrong password", async () => {
-  await open(ann, "/auth/account");
+  await open(ann, at("ACCOUNT"));
   await push(ann, "Sign out");
   assert.equal(await notice(ann), "You are signed out.");
   await open(ann, "/auth/example/page");
@@ -80,10 +80,10 @@ await step("signing out and in again, and a wrong password", async () => {
 });
 
 await step("the password is changed", async () => {
-  await open(ann, "/auth/account");
+  await open(ann, at("ACCOUNT"));
   await inspector.look("password", await click(ann, "Change password"));
-  await inspector.look("password-refused", await send(ann, { current_password: "wrong", new_password: "eleven loud badgers dig" }));
-  await send(ann, { current_password: password, new_password: "eleven loud badgers dig" });
+  await inspector.look("password-refused", await send(ann, named("PWCHANGE", { current_password: "wrong", new_password: "eleven loud badgers dig" })));
+  await send(ann, named("PWCHANGE", { current_password: password, new_password: "eleven loud badgers dig" }));
   password = "eleven loud badgers dig";
   assert.match(await notice(ann), /Your password is changed/);
 });
@@ -92,36 +92,36 @@ await step("another session is seen and ended", async () => {
   const phone = await person(browser, {
     userAgent: "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Mobile/15E148 Safari/604.1",
   });
-  await open(phone, "/auth/login");
+  await open(phone, at("LOGIN"));
   await send(phone, { email: ANN, password });
-  assert.equal(path(phone), "/auth/account");
-  await inspector.look("sessions", await open(ann, "/auth/sessions"));
+  assert.equal(path(phone), at("ACCOUNT"));
+  await inspector.look("sessions", await open(ann, at("SESSIONS")));
   await inspector.look("sessions-ended", await push(ann, /Sign out Safari on iPhone/));
   assert.equal(await notice(ann), "The device is signed out.");
-  assert.equal(await main(ann).locator("ul.rows li").count(), 1);
-  await open(phone, "/auth/account");
-  assert.equal(path(phone), "/auth/login");
+  assert.equal(await main(ann).locator("ul li").count(), 1);
+  await open(phone, at("ACCOUNT"));
+  assert.equal(path(phone), at("LOGIN"));
   await send(phone, { email: ANN, password });
-  await open(ann, "/auth/sessions");
+  await open(ann, at("SESSIONS"));
   await push(ann, "Sign out every other device");
-  await open(phone, "/auth/account");
-  assert.equal(path(phone), "/auth/login");
+  await open(phone, at("ACCOUNT"));
+  assert.equal(path(phone), at("LOGIN"));
 });
 
 await step("what is sensitive takes the password again, and leads back", async () => {
   await new Promise((resolve) => setTimeout(resolve, (reauthSeconds + 1) * 1_000));
-  await open(ann, "/auth/account");
+  await open(ann, at("ACCOUNT"));
   await inspector.look("reauth", await click(ann, "Change e-mail address"));
-  assert.equal(path(ann), "/auth/reauth");
+  assert.equal(path(ann), at("REAUTH"));
   await inspector.look("reauth-refused", await send(ann, { password: "not the right one at all" }));
   await inspector.look("email", await send(ann, { password }));
-  assert.equal(path(ann), "/auth/email");
+  assert.equal(path(ann), at("EMAIL_CHANGE"));
 });
 
 await step("the address is changed: the new one is proven, the old one told", async () => {
   await inspector.look("email-refused", await send(ann, { email: "nowhere" }));
   await send(ann, { email: ANNE });
-  assert.equal(ann.url(), `${base}/auth/account?done=address-mailed`);
+  assert.equal(ann.url(), `${base}${at("ACCOUNT")}?done=address-mailed`);
   await mailbox.next(ANN, /security notice|about your account/);
   const link = await mailbox.link(ANNE, "confirm your new address");
   await inspector.look("email-confirm", await open(ann, link));
@@ -138,9 +138,9 @@ await step("a forgotten password is replaced by way of the mailbox", async () =>
   await inspector.look("reset-refused", await send(ann, { password: "passwordpassword" }));
   password = "nine patient otters swim";
   await inspector.look("reset-done", await send(ann, { password }));
-  assert.equal(ann.url(), `${base}/auth/login?done=password-changed`);
+  assert.equal(ann.url(), `${base}${at("LOGIN")}?done=password-changed`);
   await send(ann, { email: ANNE, password });
-  assert.equal(path(ann), "/auth/account");
+  assert.equal(path(ann), at("ACCOUNT"));
 });
 
 await step("the data is downloaded", async () => {
@@ -165,7 +165,7 @@ await step("the account is deleted", async () => {
 });
 
 await step("what is not there is said in words", async () => {
-  await inspector.look("nowhere", await open(ann, "/auth/nowhere"));
+  await inspector.look("nowhere", await open(ann, `${at("ACCOUNT")}/nowhere`));
 });
 
 console.log(`${inspector.names.size} pages inspected`);

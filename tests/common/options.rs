@@ -23,7 +23,7 @@ pub const EXPRESS: Stack = Stack { id: "express", folder: "src/auth", manifest: 
 
 pub const DJANGO: Stack = Stack { id: "django", folder: "accounts", manifest: "pyproject.toml", code: &["py"] };
 
-pub const NEXTJS: Stack = Stack { id: "nextjs", folder: "src/auth", manifest: "package.json", code: &["ts"] };
+pub const NEXTJS: Stack = Stack { id: "nextjs", folder: "src/auth", manifest: "package.json", code: &["ts", "tsx"] };
 
 /// A project to add to, for one major version of the framework.
 pub struct Base {

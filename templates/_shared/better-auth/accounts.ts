@@ -196,6 +196,9 @@ export function accountEndpoints(parts: Parts) {
       const found = await usable(ctx, parts, "verify", tokenIn(ctx));
       return {
         status: "ready",
+[%- if ui == "pages" %]
+        email: found.email,
+[%- endif %]
         passwordRequired: !isRegisteringBrowser(found),
       };
     }),

@@ -158,7 +158,7 @@ function link(settings: Settings, path: string, token: string): string {
 }
 
 export function verify(settings: Settings, to: string, token: string): Letter {
-  const address = link(settings, "/auth/verify", token);
+  const address = link(settings, "[% if ui == "pages" %]/account/verify[% else %]/auth/verify[% endif %]", token);
   const text = `Open this link to confirm your address:\n\n${address}\n\nIf you did not sign up, ignore this mail.\n`;
   return { to, subject: "confirm your address", text };
 }
@@ -171,7 +171,7 @@ export function alreadyRegistered(to: string): Letter {
 }
 
 export function reset(settings: Settings, to: string, token: string): Letter {
-  const address = link(settings, "/auth/password/reset", token);
+  const address = link(settings, "[% if ui == "pages" %]/account/reset-password[% else %]/auth/password/reset[% endif %]", token);
   const text = `Open this link to choose a new password:\n\n${address}\n\nIf you did not ask, ignore this mail.\n`;
   return { to, subject: "choose a new password", text };
 }
@@ -181,7 +181,7 @@ export function emailChange(
   to: string,
   token: string,
 ): Letter {
-  const address = link(settings, "/auth/email/confirm", token);
+  const address = link(settings, "[% if ui == "pages" %]/account/email/confirm[% else %]/auth/email/confirm[% endif %]", token);
   const text =
     `Open this link, signed in, to make this your address:\n\n${address}\n\n` +
     "If you did not ask, ignore this mail.\n";

@@ -147,8 +147,13 @@ export function passwordEndpoints(parts: Parts) {
 
     // Says whether the link still works.
     showReset: get("/password/reset", async (ctx) => {
+[%- if ui == "pages" %]
+      const { email } = await usable(ctx, parts, "reset", tokenIn(ctx));
+      return { status: "ready", email };
+[%- else %]
       await usable(ctx, parts, "reset", tokenIn(ctx));
       return { status: "ready" };
+[%- endif %]
     }),
 
     // Sets a new password with a mailed token, which also proves the mailbox: whatever somebody else had

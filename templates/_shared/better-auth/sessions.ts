@@ -29,6 +29,11 @@ const SYSTEMS = [
   ["Linux", "Linux"],
 ] as const;
 
+[% if ui == "pages" -%]
+/** An entry of the list. */
+export type Session = Awaited<ReturnType<typeof sessionsOf>>[number];
+
+[% endif -%]
 /** Those that a request could still use (ASVS 7.5.2), without their tokens. */
 export async function sessionsOf(rows: Rows, parts: Parts, user: Account) {
   const found = await rows.findMany<SessionRow>({

@@ -142,7 +142,7 @@ export function fromEnvironment(
     ),
     appName: values.get("AUTH_APP_NAME") ?? "app",
 [%- if sign_in_page %]
-    signInPath: pagePath(values, "AUTH_SIGN_IN_PATH", "/sign-in"),
+    signInPath: pagePath(values, "AUTH_SIGN_IN_PATH", "[% if ui == "pages" %]/account/sign-in[% else %]/sign-in[% endif %]"),
 [%- endif %]
     database: databaseFile(required(values, "DATABASE_URL", DATABASE_FIX)),
     mailFrom: mailFrom(required(values, "AUTH_MAIL_FROM", MAIL_FROM_FIX)),

@@ -225,7 +225,7 @@ describe("accounts", () => {
     const [, letter] = await lab.mails(email, 2);
     assert.match(
       letter?.text ?? "",
-      /https:\/\/app\.example\.com\/auth\/password\/reset\?token=/,
+      /https:\/\/app\.example\.com\/[% if ui == "pages" %]account\/reset-password[% else %]auth\/password\/reset[% endif %]\?token=/,
     );
     assert.doesNotMatch(letter?.text ?? "", /evil/);
   });

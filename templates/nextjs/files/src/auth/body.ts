@@ -31,7 +31,7 @@ export async function read(
   return parsed(await collected(request.body));
 }
 
-[% if module.oidc and 'apple' in providers %]export [% endif %]async function collected(
+[% if ui == "pages" or module.oidc and 'apple' in providers %]export [% endif %]async function collected(
   body: ReadableStream<Uint8Array> | null,
 ): Promise<Buffer> {
   const chunks: Uint8Array[] = [];

@@ -8,8 +8,11 @@
 
 import { AsyncLocalStorage } from "node:async_hooks";
 import { subscribe } from "node:diagnostics_channel";
-import type { IncomingMessage, Server } from "node:http";
+import type { IncomingMessage, Server[% if ui == "pages" %], ServerResponse[% endif %] } from "node:http";
 
+[% if ui == "pages" -%]
+import { fence } from "./pages/fence";
+[% endif -%]
 import { Problem } from "./problem";
 
 // Next bundles the start, handlers and pages apart: what they share is not in a module.
@@ -24,6 +27,9 @@ const shared = globalThis as Shared;
 /** What Node tells of a request. */
 export interface Announced {
   readonly request: IncomingMessage;
+[%- if ui == "pages" %]
+  readonly response: ServerResponse;
+[%- endif %]
   readonly server: Server;
 }
 
@@ -44,6 +50,9 @@ export function watch(
     if (!isOurs(announced)) return;
     look(announced);
     mend(announced.request);
+[%- if ui == "pages" %]
+    fence(announced.request, announced.response);
+[%- endif %]
     requests.enterWith(announced.request);
   });
 }

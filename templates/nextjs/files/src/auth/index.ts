@@ -8,9 +8,12 @@
 import { headers } from "next/headers";
 import { redirect } from "next/navigation";
 
-import { isShown } from "./incoming";
+import { [% if ui == "pages" %]incoming, [% endif %]isShown } from "./incoming";
+[%- if ui == "pages" %]
+import { REAUTH } from "./pages/forms";
+[%- endif %]
 import { running } from "./running";
-import type { Level } from "./server";
+import type { [% if ui == "pages" %]Ask, [% endif %]Level[% if ui == "pages" %], Shown[% endif %] } from "./server";
 import type { User } from "./user";
 
 export type { User } from "./user";
@@ -26,6 +29,35 @@ export function currentUser(): Promise<User | undefined> {
   return find("any");
 }
 
+[% if ui == "pages" -%]
+/** For pages and actions: who is signed in. Everybody else goes to the page `AUTH_SIGN_IN_PATH`, and from there back. */
+export async function requireUser(): Promise<User> {
+  return (await find("any")) ?? redirect(by(running().settings.signInPath));
+}
+
+/**
+ * For pages and actions: who entered the password a short while ago. Everybody else is asked to sign in, or
+ * for the password, and led back.
+ */
+export async function requireFreshUser(): Promise<User> {
+  const user = await requireUser();
+  const { policy } = running().settings;
+  const isFresh = Date.now() / 1000 - user.authTime < policy.reauth;
+  return isFresh ? user : redirect(by(REAUTH));
+}
+
+/** The way to a page that leads back to the one at hand. A way back must not change anything. */
+function by(page: string): string {
+  const { method, url = "" } = incoming();
+  if (method !== "GET") return page;
+  const [path = "", query] = url.split("?", 2);
+  const asked = new URLSearchParams(query);
+  // Next's own, where it fetches a page by script.
+  asked.delete("_rsc");
+  const next = asked.size > 0 ? `${path}?${asked.toString()}` : path;
+  return `${page}?${new URLSearchParams({ next }).toString()}`;
+}
+[%- else -%]
 /** For pages and actions: who is signed in. Everybody else goes to the page `AUTH_SIGN_IN_PATH`. */
 export async function requireUser(): Promise<User> {
   return (await find("any")) ?? redirect(running().settings.signInPath);
@@ -41,6 +73,7 @@ export async function requireFreshUser(): Promise<User> {
   const isFresh = Date.now() / 1000 - user.authTime < settings.policy.reauth;
   return isFresh ? user : redirect(`${settings.signInPath}?again`);
 }
+[%- endif %]
 
 /** For handlers: lets signed-in users through; everybody else gets 401. */
 export function withUser<C>(run: Handler<C>) {
@@ -52,6 +85,14 @@ export function withFreshUser<C>(run: Handler<C>) {
   return guarded("fresh", run);
 }
 
+[% if ui == "pages" -%]
+/** For the module's own pages: what an endpoint shows whoever asks. */
+export async function show<T>(ask: Ask<T>): Promise<Shown<T>> {
+  await refuseStored();
+  return running().show(ask);
+}
+
+[% endif -%]
 /** What answers below `/auth`. */
 export async function handle(request: Request): Promise<Response> {
   await refuseStored();

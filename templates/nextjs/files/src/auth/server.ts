@@ -19,6 +19,11 @@ import { asQuery, isPosted } from "./oidc/posted";
 [%- endif %]
 import { SURFACE as PROVIDERS } from "./oidc/surface";
 [%- endif %]
+[%- if ui == "pages" %]
+import { formAt, again, wayBack } from "./pages/forms";
+import { isForm, posted } from "./pages/posted";
+import { keeping } from "./pages/typed";
+[%- endif %]
 import { Hasher } from "./passwords";
 import { Problem } from "./problem";
 import type { Settings } from "./settings";
@@ -68,6 +73,17 @@ const HEADERS = {
 /** How lately [% if module.oidc %]somebody must have signed in[% else %]the password must have been entered[% endif %]. */
 export type Level = "any" | "fresh";
 
+/** Asks an endpoint of the module. */
+[% if ui == "pages" %]export [% endif %]type Ask<T> = (
+  api: Engine["api"],
+  visitor: { headers: Headers },
+) => Promise<T>;
+
+[% if ui == "pages" -%]
+/** What an endpoint shows, or the code of its refusal. */
+export type Shown<T> = { readonly found: T } | { readonly code: string };
+
+[% endif -%]
 /** What an application holds of the module. */
 export class Auth {
   readonly settings: Settings;
@@ -135,6 +151,10 @@ export class Auth {
         return Response.json({ location }, { headers, status: 303 });
       }
 [%- endif %]
+[%- if ui == "pages" %]
+      if (isForm(received))
+        return await this.#lead(received, request, visit, path, headers);
+[%- endif %]
       if (fits.length === 0) throw new Problem("not_found");
       if (!fits.some(([method]) => method === received.method))
         throw new Problem("method_not_allowed");
@@ -142,7 +162,8 @@ export class Auth {
       // What a client sends along with a request that shows or deletes is not looked at.
       const body =
         received.method === "POST" ? await read(received, request) : undefined;
-      return await this.#forward(received, visit, body, headers);
+      const { method = "GET", url = "" } = received;
+      return await this.#forward({ method, url }, visit, body, headers);
     } catch (error) {
       return refused(error, headers);
     }
@@ -170,17 +191,9 @@ export class Auth {
 
   /** Who asks, or nobody. A request from another site is refused, and so is a password of long ago. */
   async user(level: Level): Promise<User | undefined> {
-    const received = incoming();
-    this.#refuseRemoteDevelopment(received);
-    const visit = visitOf(received, this.settings);
-    await this.#refuseForeign(received, visit);
-    const headers = new Headers(this.#headersOf(visit));
-    const { api } = this.#engine;
-    const find = () =>
-      level === "fresh"
-        ? api.freshUser({ headers })
-        : api.currentUser({ headers });
-    const found = await during(visit, find);
+    const found = await this.#ask((api, visitor) =>
+      level === "fresh" ? api.freshUser(visitor) : api.currentUser(visitor),
+    );
     if (!found) return undefined;
 [%- if module.oidc %]
     const { amr, authTime, email, id } = found;
@@ -190,15 +203,75 @@ export class Auth {
     return { authTime, email, id };
 [%- endif %]
   }
+[%- if ui == "pages" %]
+
+  /** What an endpoint shows on a page. */
+  async show<T>(ask: Ask<T>): Promise<Shown<T>> {
+    try {
+      return { found: await this.#ask(ask) };
+    } catch (error) {
+      if (!isAPIError(error)) throw error;
+      return { code: error.body?.code ?? "unavailable" };
+    }
+  }
+[%- endif %]
+
+  /** Asks as the visitor at hand. A request from another site is refused. */
+  async #ask<T>(ask: Ask<T>): Promise<T> {
+    const received = incoming();
+    this.#refuseRemoteDevelopment(received);
+    const visit = visitOf(received, this.settings);
+    await this.#refuseForeign(received, visit);
+    const headers = new Headers(this.#headersOf(visit));
+    return during(visit, () => ask(this.#engine.api, { headers }));
+  }
+[%- if ui == "pages" %]
+
+  /** Answers a form of a page: with the way to a page, whatever came of it. */
+  async #lead(
+    received: IncomingMessage,
+    request: Request,
+    visit: Visit,
+    path: string,
+    headers: Headers,
+  ): Promise<Response> {
+    const form = formAt(path);
+    if (!form) throw new Problem("not_found");
+    await this.#refuseForeign(received, visit);
+    const fields = await posted(received, request);
+    const empty = form.fields.find((name) => fields[name] === undefined);
+    const { method, path: url } = form.endpoint ?? { method: "POST", path };
+    const answered =
+      empty === undefined
+        ? await this.#forward(
+            { method, url },
+            visit,
+            method === "POST" ? { ...fields } : undefined,
+            headers,
+          )
+        : undefined;
+    const answer = ((await answered?.json()) ?? {}) as JsonObject;
+    headers.delete("Content-Type");
+    const isDone = answered?.ok === true;
+    const kept = isDone ? undefined : keeping(this.settings, fields);
+    if (kept !== undefined) headers.append("Set-Cookie", kept);
+    const location = isDone
+      ? form.then(fields, answer)
+      : empty === undefined
+        ? wayBack(form, fields, String(answer["code"]))
+        : again(form, fields, { problem: "empty", at: empty });
+    headers.set("Location", location);
+    return new Response(null, { headers, status: 303 });
+  }
+[%- endif %]
 
   /** Passes a request to the library, at the configured origin whatever its `Host` says. */
   async #forward(
-    received: IncomingMessage,
+    { method, url }: { method: string; url: string },
     visit: Visit,
     body: JsonObject | undefined,
     headers: Headers,
   ): Promise<Response> {
-    const { method = "GET", url = "" } = received;
     const passed = new Request(this.settings.baseUrl + url, {
       method,
       headers: {
