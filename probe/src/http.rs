@@ -213,7 +213,8 @@ impl Answer {
     }
 
     fn is(&self, predicate: &Predicate) -> bool {
-        let matches = |pattern: &str, text: &str| regex::Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(text));
+        let matches =
+            |pattern: &str, text: &str| regex::Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(text));
         let cookie = predicate.cookie.as_ref().is_none_or(|key| self.sets(key));
         let json = self.json();
         let body = predicate.body.iter().all(|(pointer, wanted)| {

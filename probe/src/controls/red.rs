@@ -316,12 +316,12 @@ fn payloads() -> [String; 7] {
 fn in_fields(test: &mut Test<'_>, app: &Arc<App>, way: Way, payload: &str) -> Outcome {
     if let Some(provider) = app.providers.first().filter(|_| way == Way::Api) {
         let start = app.role_at("OIDC_START", provider)?;
-        is_harmless(test, "the way back of OIDC_START", &app.client().call(&start.field("next", payload))?);
+        is_harmless(test, payload, "the way back of OIDC_START", &app.client().call(&start.field("next", payload))?);
         for name in ["code", "state", "iss", "error", "error_description", "error_uri"] {
             let request = app.strayed(&[(name, payload)])?;
             for request in [request.clone(), request.with("Accept", "text/html")] {
                 let answer = app.client().send(&request)?;
-                is_harmless(test, &format!("{name} in the address of OIDC_CALLBACK"), &answer);
+                is_harmless(test, payload, &format!("{name} in the address of OIDC_CALLBACK"), &answer);
             }
         }
     }
@@ -332,7 +332,7 @@ fn in_fields(test: &mut Test<'_>, app: &Arc<App>, way: Way, payload: &str) -> Ou
                 call.field(other, if other == name { payload.to_owned() } else { email() })
             });
             let answer = app.client().call(&filled)?;
-            is_harmless(test, &format!("the {name} of {role}{}", way.name()), &answer);
+            is_harmless(test, payload, &format!("the {name} of {role}{}", way.name()), &answer);
         }
     }
     Ok(())
@@ -356,37 +356,40 @@ fn in_links(test: &mut Test<'_>, app: &Arc<App>, member: &Client, way: Way, payl
             answers.push((*name, client.copy().call(&page.clone().query(name, payload))?));
         }
         for (name, answer) in answers {
-            is_harmless(test, &format!("{name} in the address of {role}{}", way.name()), &answer);
+            is_harmless(test, payload, &format!("{name} in the address of {role}{}", way.name()), &answer);
         }
     }
     let lost = crate::client::encoded(payload);
     let page = app.role("ME")?.request();
     let lost = crate::http::Request { target: format!("{}/{lost}", page.target), ..page };
     let answer = app.client().send(&lost.with("Accept", "text/html"))?;
-    is_harmless(test, "a path that leads nowhere", &answer);
+    is_harmless(test, payload, "a path that leads nowhere", &answer);
     Ok(())
 }
 
 /// Not as markup of a page, not as a link, and not as a header.
-fn is_harmless(test: &mut Test<'_>, what: &str, answer: &Answer) {
+fn is_harmless(test: &mut Test<'_>, payload: &str, what: &str, answer: &Answer) {
     let kind = answer.header("content-type").unwrap_or_default();
     // What is declared as JSON or plain text is no page.
     let is_page = !answer.body.is_empty() && (kind.is_empty() || kind.contains("html") || kind.contains("xml"));
     let is_script = |link: &String| link.to_ascii_lowercase().starts_with("javascript:") && link.contains(MARK);
-    let is_markup = is_page && (is_in_markup(&answer.text()) || links(answer).iter().any(is_script));
+    let is_markup = is_page && (is_in_markup(&answer.text(), payload) || links(answer).iter().any(is_script));
     let harmless = !is_markup && answer.header("x-evil").is_none() && !answer.broke();
     test.refuses(&format!("{what} does not become part of the page"), harmless, answer);
 }
 
-/// Whether the mark stands where a browser would run it.
-fn is_in_markup(page: &str) -> bool {
+/// Whether the mark stands where a browser would run it. In a script that is so where the payload stands as it was sent, as
+/// far as it does not end the script, or where nothing else stands; encoded, it is part of a text there.
+fn is_in_markup(page: &str, payload: &str) -> bool {
     let page = Html::parse_document(page);
+    let raw = payload.split("</script>").next().unwrap_or_default().replace("\r\n", "\n");
     page.tree.nodes().any(|node| {
         let Some(element) = node.value().as_element() else { return false };
         let runs = |(name, value): (&str, &str)| {
             name.contains(MARK) || name.starts_with("on") && (value.contains(MARK) || value.contains("alert(1)"))
         };
-        let holds = || node.children().filter_map(|child| child.value().as_text()).any(|text| text.contains(MARK));
+        let runs_in = |text: &str| text.trim() == MARK || text.contains(&raw);
+        let holds = || node.children().filter_map(|child| child.value().as_text()).any(|text| runs_in(text));
         element.attrs().any(runs) || element.name() == "script" && holds()
     })
 }
@@ -394,15 +397,29 @@ fn is_in_markup(page: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{is_in_markup, payloads};
+    use crate::client::encoded;
 
     #[test]
     fn raw_payloads_are_seen_and_escaped_ones_are_not() {
         let frames = ["<input value=\"{}\">", "<input value='{}'>", "<p>{}</p>", "<title>{}</title>"];
-        let shown = |payload: &str| frames.iter().any(|frame| is_in_markup(&frame.replace("{}", payload)));
         for payload in payloads().iter().filter(|payload| !payload.starts_with("javascript:")) {
+            let shown = |text: &str| frames.iter().any(|frame| is_in_markup(&frame.replace("{}", text), payload));
             assert!(shown(payload), "{payload}");
             let escaped =
                 payload.replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;");
+            assert!(!shown(&escaped), "{escaped}");
+        }
+    }
+
+    #[test]
+    fn in_a_script_raw_payloads_are_seen_and_encoded_ones_are_not() {
+        for payload in payloads() {
+            let shown = |text: &str| is_in_markup(&format!("<script>let said = \"{text}\"</script>"), &payload);
+            assert!(shown(&payload), "{payload}");
+            assert!(!shown(&encoded(&payload)), "{payload}");
+            let json = serde_json::Value::from(payload.as_str()).to_string();
+            let escaped =
+                json[1..json.len() - 1].replace('<', "\\u003c").replace('>', "\\u003e").replace('\'', "\\u0027");
             assert!(!shown(&escaped), "{escaped}");
         }
     }
