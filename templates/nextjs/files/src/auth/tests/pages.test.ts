@@ -66,12 +66,13 @@ describe("pages", () => {
 
   test("CSR-02 a form of another site is refused", async () => {
     const { email, client } = await lab.member();
-    for (const headers of [
+    const claims: Record<string, string>[] = [
       { origin: "https://evil.example" },
       { origin: "null" },
       { origin: "", "sec-fetch-site": "cross-site" },
       { origin: "" },
-    ]) {
+    ];
+    for (const headers of claims) {
       const answer = await send(client, "/auth/logout", {}, headers);
       assert.equal(answer.status, 403);
     }
@@ -88,11 +89,12 @@ describe("pages", () => {
     const { email } = await lab.member();
     const client = await lab.client();
     const fields = { email, password: PASSWORD };
-    for (const headers of [
+    const others: Record<string, string>[] = [
       { accept: "*/*" },
       { "content-type": "text/plain" },
       { "content-type": "multipart/form-data; boundary=x" },
-    ]) {
+    ];
+    for (const headers of others) {
       const answer = await send(client, "/auth/login", fields, headers);
       assert.equal(answer.status, 415);
     }
