@@ -225,7 +225,7 @@ impl Answer {
         let text = predicate.text.as_ref().is_none_or(|pattern| matches(pattern, &self.text()));
         let location = self.header("location").unwrap_or_default();
         let leads = predicate.leads.as_ref().is_none_or(|pattern| matches(pattern, location))
-            && !predicate.not_leads.as_ref().is_some_and(|pattern| matches(pattern, location));
+            && predicate.not_leads.as_ref().is_none_or(|pattern| !matches(pattern, location));
         predicate.status.allows(&self.status) && cookie && body && code && text && leads
     }
 
