@@ -6,7 +6,7 @@
  * with an error alike, and a page that was led to can be loaded again without sending anything twice.
  */
 
-import { isLocalPath } from "./localPath";
+import { isLocalPath } from "../localPath";
 
 export type Fields = Readonly<Record<string, string>>;
 

@@ -3,9 +3,9 @@
 import type { Metadata } from "next";
 import { cookies } from "next/headers";
 
+import { isLocalPath } from "../localPath";
 import { running } from "../running";
 import type { Shown } from "../server";
-import { isLocalPath } from "./localPath";
 import { cookieName, read } from "./typed";
 import * as words from "./words";
 

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, describe, test } from "node:test";
 
 import { fence } from "../pages/fence";
-import { isLocalPath } from "../pages/localPath";
+import { isLocalPath } from "../localPath";
 import { type Answer, type Client, Lab, PASSWORD } from "./harness";
 
 const FORM = {
