@@ -138,11 +138,25 @@ export function client(
     { [openid.clockTolerance]: LEEWAY_SECONDS },
     preset.secretInBody
       ? openid.ClientSecretPost(clientSecret)
-      : openid.ClientSecretBasic(clientSecret),
+      : basic(clientSecret),
   );
   made[openid.customFetch] = call;
   if (settings.development) INSECURE(made);
   return made;
+}
+
+/**
+ * The secret in the header, encoded as a form's field (RFC 6749 2.3.1). The library's own method encodes
+ * `-`, `.` and `_` as well, and providers that decode nothing, such as Google, have them in what they give.
+ */
+function basic(secret: string): openid.ClientAuth {
+  return (_server, { client_id: id }, _body, headers) => {
+    const pair = [id, secret].map((text) =>
+      new URLSearchParams({ text }).toString().slice("text=".length),
+    );
+    const encoded = Buffer.from(pair.join(":")).toString("base64");
+    headers.set("authorization", `Basic ${encoded}`);
+  };
 }
 
 /** What kind of error it is; its text may hold what was sent. */

@@ -15,7 +15,7 @@ import {
 import type { Asked } from "../oidc/calls[= js =]";
 
 export const CLIENT = "the client";
-export const SECRET = "the client's secret";
+export const SECRET = "the client's secret-1_2.3";
 
 type Json = Record<string, unknown>;
 

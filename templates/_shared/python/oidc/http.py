@@ -5,6 +5,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.parse import quote_plus
 
 import httpx2
@@ -43,6 +44,8 @@ class Http:
             # An answer must not choose who else is called (SSRF).
             follow_redirects=False,
             timeout=settings.timeout,
+            # One user's cookies of a provider would go along with the next one's calls.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             # What is small may be large when it is unpacked.
             headers={"Accept": "application/json", "Accept-Encoding": "identity"},
         )

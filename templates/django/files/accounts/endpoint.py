@@ -9,7 +9,9 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 [%- if ui == "pages" %]
 from django.http.response import HttpResponseBase
 [%- endif %]
+from django.views.decorators.cache import cache_control
 from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.debug import sensitive_post_parameters
 
 from . import csrf
 [% if ui == "pages" -%]
@@ -38,7 +40,11 @@ def route(**views: View) -> View:
     """One address: a view for each method. A refusal is an answer, not an error: what was counted
     and recorded on the way to it stays."""
 [% endif %]
+    # A form may hold a password, which Django's reports of errors are to leave out; and a cache of
+    # the project's keeps none of the answers.
     @transaction.non_atomic_requests
+    @sensitive_post_parameters()
+    @cache_control(private=True, no_store=True)
     def handle(request: HttpRequest, **arguments: Any) -> HttpResponse[% if ui == "pages" %]Base[% endif %]:
         method = "GET" if request.method == "HEAD" else request.method or ""
         try:

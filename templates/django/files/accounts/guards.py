@@ -8,6 +8,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils import timezone
+from django.utils.cache import patch_cache_control
 
 from . import audit, conf
 from .models import Session, User
@@ -25,7 +26,7 @@ def signed_in(view: View[P, R]) -> View[P, R]:
     @wraps(view)
     def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> R:
         user_of(request)
-        return view(request, *args, **kwargs)
+        return kept_private(view(request, *args, **kwargs))
 
     return guarded
 
@@ -43,9 +44,15 @@ def lately_signed_in(view: View[P, R]) -> View[P, R]:
         if since >= timedelta(seconds=window):
             audit.refusal(visit_of(request), "reauth_required", "stale", user.pk)
             raise Problem("reauth_required")
-        return view(request, *args, **kwargs)
+        return kept_private(view(request, *args, **kwargs))
 
     return guarded
+
+
+def kept_private(answer: R) -> R:
+    """Before a cache of the project's sees it: what a user was shown must not outlive the session."""
+    patch_cache_control(answer, private=True, no_store=True)
+    return answer
 
 
 def user_of(request: HttpRequest) -> User:

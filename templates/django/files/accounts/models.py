@@ -100,7 +100,7 @@ class Session(AbstractBaseSession):
     authenticated_at = models.DateTimeField(default=timezone.now)
 [%- if module.oidc %]
     # How somebody signed in: `pwd`, or `fed` for a provider.
-    amr = models.CharField(max_length=8, default="pwd")
+    amr = models.CharField(max_length=8, default="pwd", db_default="pwd")
 [%- endif %]
     last_seen_at = models.DateTimeField(default=timezone.now)
     ip = models.CharField(max_length=64, default="")

@@ -84,6 +84,9 @@ class SessionStore(DatabaseStore):
                         session_key=key, session_data=encoded, expire_date=ends
                     )
             except IntegrityError:
+                # Django tries again with another key, which helps where the key is the reason only.
+                if not self.exists(self.session_key):
+                    raise
                 raise CreateError from None
         elif not Session.objects.filter(session_key=key).update(
             session_data=encoded, expire_date=no_later(ends)

@@ -1,7 +1,7 @@
 """What is known about the request at hand: who asks, from where, with which browser."""
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass[% if ui == "pages" %], field[% endif %]
 from datetime import datetime
 
 from django.http import HttpRequest
@@ -32,7 +32,7 @@ class Visit:
 [%- endif %]
 [%- if ui == "pages" %]
     # What a page took from its form, for the function that answers the API.
-    posted: dict[str, str] | None = None
+    posted: dict[str, str] | None = field(default=None, repr=False)
 [%- endif %]
 
 

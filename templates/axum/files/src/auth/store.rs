@@ -218,10 +218,8 @@ async fn lock_account(db: &mut Connection, grant: &Grant) -> sqlx::Result<bool> 
 /// meanwhile, as by logging out: then nothing goes on.
 pub async fn hand_over(db: &mut Connection, user: &User) -> sqlx::Result<bool> {
     // The account's row first, as wherever sessions end: such changes never wait for each other.
-    sqlx::query("UPDATE auth_users SET epoch = epoch WHERE id = $1")
-        .bind(&user.id)
-        .execute(&mut *db)
-        .await?;
+    let lock = "UPDATE auth_users SET epoch = epoch WHERE id = $1";
+    sqlx::query(lock).bind(&user.id).execute(&mut *db).await?;
     end(db, user).await
 }
 

@@ -17,7 +17,8 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="session",
             name="amr",
-            field=models.CharField(default="pwd", max_length=8),
+            # In the database as well: code from before the module still makes sessions.
+            field=models.CharField(db_default="pwd", default="pwd", max_length=8),
         ),
         migrations.CreateModel(
             name="Identity",

@@ -5,6 +5,7 @@ a limit of time ends a call however slowly its answer trickles in.
 """
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
@@ -24,6 +25,11 @@ class Line:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._oidc: Oidc | None = None
         self._settings: object = None
+
+    def forget(self) -> None:
+        """For a process that was forked: it has the loop, and not the thread that runs it."""
+        self._opening = threading.Lock()
+        self._loop = self._oidc = self._settings = None
 
     def ask(self, question: Callable[[Oidc], Coroutine[Any, Any, T]]) -> T:
         oidc, loop = self._opened()
@@ -46,3 +52,4 @@ def running_loop() -> asyncio.AbstractEventLoop:
 
 
 line = Line()
+os.register_at_fork(after_in_child=line.forget)

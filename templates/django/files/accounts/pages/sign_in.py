@@ -35,7 +35,9 @@ class SignIn(WayIn):
     form_class = SignInForm
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        if request.user.is_authenticated:
+        # Who was sent here signed in may not do what they were on their way to: leading them back
+        # would send them here again.
+        if request.user.is_authenticated and not way_back(request):
             return SeeOther(target(request))
         return super().get(request)
 [%- if module.oidc %]
