@@ -74,14 +74,17 @@ const HEADERS = {
 export type Level = "any" | "fresh";
 
 /** Asks an endpoint of the module. */
-[% if ui == "pages" %]export [% endif %]type Ask<T> = (
+[% if ui == "pages" -%]
+export type Ask<T> = (
   api: Engine["api"],
   visitor: { headers: Headers },
 ) => Promise<T>;
 
-[% if ui == "pages" -%]
 /** What an endpoint shows, or the code of its refusal. */
 export type Shown<T> = { readonly found: T } | { readonly code: string };
+
+[% else -%]
+type Ask<T> = (api: Engine["api"], visitor: { headers: Headers }) => Promise<T>;
 
 [% endif -%]
 /** What an application holds of the module. */
