@@ -2,12 +2,13 @@
 
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
-import type { IncomingMessage } from "node:http";
+import { IncomingMessage } from "node:http";
+import { Socket } from "node:net";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 
-import { fence } from "../pages/fence";
 import { isLocalPath } from "../localPath";
+import { fence } from "../pages/fence";
 import { type Answer, type Client, Lab, PASSWORD } from "./harness";
 
 const FORM = {
@@ -35,7 +36,8 @@ function isLed(answer: Answer, to: string): void {
 /** The headers that a request for a path is answered with. */
 function fenced(url: string): Map<string, string> {
   const headers = new Map<string, string>();
-  const request = { headers: {}, url } as IncomingMessage;
+  const request = new IncomingMessage(new Socket());
+  request.url = url;
   const response = {
     setHeader: (name: string, value: unknown) =>
       headers.set(name.toLowerCase(), String(value)),
