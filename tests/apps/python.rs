@@ -15,9 +15,11 @@ fn tool(dir: &Path, words: &[&str]) {
     must(Command::new("uv").current_dir(dir).env("AUTH_ENV", "development").args(["run", "--quiet"]).args(words));
 }
 
+/// Leaves nothing behind in the project.
 fn ruff(dir: &Path, folder: &str) {
-    tool(dir, &["--with", "ruff==0.17.6", "ruff", "check", "--isolated", folder]);
-    tool(dir, &["--with", "ruff==0.17.6", "ruff", "format", "--isolated", "--check", folder]);
+    let ruff = ["--no-project", "--with", "ruff==0.17.6", "ruff"];
+    tool(dir, &[&ruff[..], &["check", "--isolated", "--no-cache", folder]].concat());
+    tool(dir, &[&ruff[..], &["format", "--isolated", "--no-cache", "--check", folder]].concat());
 }
 
 /// `ruff` and `mypy` find nothing in what was generated.
