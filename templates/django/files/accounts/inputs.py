@@ -41,8 +41,11 @@ class Form:
         return value
 
     def maybe(self, name: str) -> str | None:
-        value = self._fields.get(name)
-        if value is not None and not isinstance(value, str):
+        if name not in self._fields:
+            return None
+        value = self._fields[name]
+        # `null` is not the same as nothing.
+        if not isinstance(value, str):
             raise Problem("invalid_fields")
         return value
 
