@@ -114,7 +114,11 @@ impl Pack {
     }
 }
 
-fn managers(name: &str) -> Result<Vec<Manager>> {
+/// The package managers of `templates/_managers/`, the usual one first.
+///
+/// # Errors
+/// When there is no such file, or it is malformed.
+pub fn managers(name: &str) -> Result<Vec<Manager>> {
     let all: Managers = toml::from_str(embedded(&format!("_managers/{name}.toml"))?)?;
     Ok(all.manager)
 }

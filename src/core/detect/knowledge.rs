@@ -73,6 +73,9 @@ pub struct Ecosystem {
     #[serde(default)]
     pub not: Vec<Sign>,
     pub language: Vec<Language>,
+    /// A file in `_managers/`, whose lock files are files of the managers of the same names.
+    #[serde(default)]
+    managers: Option<String>,
     #[serde(default)]
     pub manager: Vec<Manager>,
     #[serde(default)]
@@ -98,7 +101,7 @@ pub struct Language {
 #[serde(deny_unknown_fields)]
 pub struct Manager {
     pub name: String,
-    /// Files that only it writes, in the app's folder or in one above.
+    /// Files that only it writes, beside its lock files, in the app's folder or in one above.
     #[serde(default)]
     pub files: Vec<String>,
     /// What a manifest says of it, in one of these files.
@@ -327,7 +330,9 @@ impl Knowledge {
             if name == "folders" {
                 folders = Some(toml::from_str(text).with_context(|| context(name))?);
             } else {
-                ecosystems.push(toml::from_str(text).with_context(|| context(name))?);
+                let mut ecosystem: Ecosystem = toml::from_str(text).with_context(|| context(name))?;
+                add_locks(&mut ecosystem)?;
+                ecosystems.push(ecosystem);
             }
         }
         let folders = folders.context("there is no templates/_detect/folders.toml")?;
@@ -353,6 +358,16 @@ impl Knowledge {
         }
         names
     }
+}
+
+fn add_locks(ecosystem: &mut Ecosystem) -> Result<()> {
+    let Some(name) = &ecosystem.managers else { return Ok(()) };
+    let known = pack::managers(name)?;
+    for manager in &mut ecosystem.manager {
+        let locks = known.iter().find(|one| one.name == manager.name).map(|one| one.lock.clone());
+        manager.files.splice(0..0, locks.unwrap_or_default());
+    }
+    Ok(())
 }
 
 /// A pack's framework, where no file knows it.

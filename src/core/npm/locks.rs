@@ -7,7 +7,7 @@ use semver::Version;
 /// Versions of a package that a lock file resolves to; `None` if it is none of these.
 ///
 /// # Errors
-/// Does not fail for the name of a package.
+/// When a name is too long for an expression.
 pub fn versions(lock: &str, name: &str) -> Result<Option<Vec<Version>>> {
     let name = escape(name);
     let entry = match kind(lock) {

@@ -436,6 +436,9 @@ pub struct CheckStep {
     pub when: Option<String>,
     /// Program and arguments; never the project's words.
     pub run: Vec<String>,
+    /// It looks at generated code alone, so that it says nothing of the project without it.
+    #[serde(default)]
+    pub generated: bool,
     #[serde(default)]
     pub network: bool,
     /// More environment, such as what overrides settings of the project.

@@ -98,6 +98,18 @@ fn a_change_that_breaks_is_told_from_a_project_that_was_broken() {
 }
 
 #[test]
+fn a_step_about_generated_code_blames_no_project() {
+    let base = project(&[("a", "1")]);
+    let steps = [
+        step("build", &["python3", "-c", "open('a')"]),
+        CheckStep { generated: true, ..step("test", &["python3", "-c", "assert open('made').read() == 'right'"]) },
+    ];
+    let (report, events) = check(base.path(), "", &[change("made", None, Some("wrong"))], &steps);
+    assert!(!report.passed() && report.baseline_broken.is_none());
+    assert_eq!(events, ["build false", "test false", "build true"]);
+}
+
+#[test]
 fn the_steps_see_the_app_with_its_changes() {
     let base = project(&[("app/a", "1"), ("b", "2")]);
     let look = "import os; assert open('a').read() == '3' and open('../b').read() == '2' and not os.path.exists('c')";

@@ -156,8 +156,8 @@ export function passwordEndpoints(parts: Parts) {
 [%- endif %]
     }),
 
-    // Sets a new password with a mailed token, which also proves the mailbox: whatever somebody else had
-    // set up under this address before is gone. Signs nobody in. A password that is refused does not use
+    // Sets a new password with a mailed token, which also proves the mailbox: the password that somebody
+    // else may have set for this address is gone. Signs nobody in. A password that is refused does not use
     // the token up (ASVS 6.4.1, 6.4.3).
     reset: post(
       "/password/reset",

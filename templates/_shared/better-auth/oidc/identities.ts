@@ -30,7 +30,8 @@ import { Refused } from "./failure[= js =]";
 import type { Provider } from "./settings[= js =]";
 [%- if module.password %]
 
-const LINKED = "Another way to sign in was added to your account.";
+const LINKED =
+  "Another way to sign in was added to your account. A new password does not take it away: disconnect it where your ways to sign in are listed.";
 const UNLINKED = "A way to sign in was taken from your account.";
 [%- endif %]
 

@@ -41,7 +41,9 @@ def bare(data: bytes) -> str:
 
 def said(status: int, value: object) -> httpx2.Response:
     body = httpx2.ByteStream(json.dumps(value).encode())
-    return httpx2.Response(status, stream=body)
+    # A browser would come with it again. The application asks for many people.
+    kept = {"set-cookie": "visitor=s-ada; Path=/"}
+    return httpx2.Response(status, headers=kept, stream=body)
 
 
 @dataclass
@@ -131,6 +133,7 @@ class Provider:
         return f"{urlsplit(asked['redirect_uri']).path}?{urlencode(back)}"
 
     async def handle(self, request: httpx2.Request) -> httpx2.Response:
+        assert "cookie" not in request.headers
         path, body = request.url.path, (await request.aread()).decode()
         self.log.append((path, f"{body} {request.headers.get('authorization', '')}"))
         if path in self.instead:

@@ -103,8 +103,8 @@ def show_reset(request: HttpRequest) -> JsonResponse:
 
 
 def reset(request: HttpRequest) -> JsonResponse:
-    """Sets a new password with a mailed token, which also proves the mailbox: whatever somebody
-    else had set up under this address before is gone. Signs nobody in. A password that is refused
+    """Sets a new password with a mailed token, which also proves the mailbox: the password that
+    somebody else may have set for this address is gone. Signs nobody in. A password that is refused
     does not use the token up (ASVS 6.4.1, 6.4.3)."""
     visit, form = visit_of(request), Form(request)
     token, password = form.text("token"), form.text("password")

@@ -142,9 +142,9 @@ pub struct Reset {
     password: String,
 }
 
-/// Sets a new password with a mailed token, which also proves the mailbox: whatever somebody else
-/// had set up under this address before is gone. Signs nobody in. A password that is refused does
-/// not use the token up (ASVS 6.4.1, 6.4.3).
+/// Sets a new password with a mailed token, which also proves the mailbox: the password that
+/// somebody else may have set for this address is gone. Signs nobody in. A password that is refused
+/// does not use the token up (ASVS 6.4.1, 6.4.3).
 pub async fn reset(
     Extension(visit): Extension<Visit>,
     Input(form): Input<Reset>,

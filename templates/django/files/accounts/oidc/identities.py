@@ -23,7 +23,10 @@ from .settings import Provider
 
 # How somebody signed in, as sessions have it.
 FEDERATED = "fed"
-LINKED = "Another way to sign in was added to your account."
+LINKED = (
+    "Another way to sign in was added to your account. A new password does not take it"
+    " away: disconnect it where your ways to sign in are listed."
+)
 UNLINKED = "A way to sign in was taken from your account."
 
 

@@ -1,5 +1,7 @@
 """The way to a provider and back."""
 
+import os
+import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,7 +11,7 @@ from django.utils import timezone
 from accounts import conf
 from accounts.local_path import is_local_path
 from accounts.models import Identity, OidcTransaction
-from accounts.oidc.calls import Line
+from accounts.oidc.calls import Line, line
 from accounts.oidc.failure import Unavailable
 from accounts.oidc.metadata import CONFIGURATION
 from accounts.oidc.presets import PRESETS[% if 'apple' in providers %], Preset[% endif %]
@@ -23,6 +25,11 @@ from .world import TRANSACTION, WorldTestCase, changed
 
 
 class Questions(WorldTestCase):
+    def test_null_is_no_way_back_that_was_left_out(self) -> None:
+        """INP-04"""
+        answer = self.browser().post("/auth/oidc/test/start", {"next": None})
+        self.assertRefused(answer, 422, "invalid_fields")
+
     def test_what_is_asked_is_complete_and_fresh(self) -> None:
         """OIC-01, OIC-07"""
         seen = set[str]()
@@ -276,11 +283,11 @@ class Calls(WorldTestCase):
     def test_many_wait_for_a_dead_provider_once(self) -> None:
         """OIC-18, CFG-07"""
         self.provider.instead = {CONFIGURATION: Instead(500, seconds=1)}
-        client, line = self.configured.oidc.providers["test"], Line()
+        client, anew = self.configured.oidc.providers["test"], Line()
 
         def start(_turn: int) -> bool:
             try:
-                line.ask(lambda oidc: authorize_at(oidc, client))
+                anew.ask(lambda oidc: authorize_at(oidc, client))
             except Unavailable:
                 return True
             return False
@@ -291,6 +298,25 @@ class Calls(WorldTestCase):
         self.provider.instead = {}
         # Whoever comes later asks again.
         self.assertEqual(self.sign_in(self.browser()).status_code, 303)
+
+    def test_a_process_that_is_forked_later_asks_by_itself(self) -> None:
+        client = self.configured.oidc.providers["test"]
+
+        def ask() -> None:
+            line.ask(lambda oidc: authorize_at(oidc, client))
+
+        ask()
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            failed = 1
+            try:
+                ask()
+                failed = 0
+            finally:
+                os._exit(failed)
+        _, status = os.waitpid(child, 0)
+        self.assertEqual(os.waitstatus_to_exitcode(status), 0)
 
     def test_a_slow_or_endless_provider_costs_little(self) -> None:
         """OIC-18"""

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import F
+from django.views.debug import SafeExceptionReporterFilter
 
 from accounts import checks
 from accounts.models import MailToken, Session, User
@@ -103,6 +104,13 @@ class Pages(SiteTestCase):
         self.assertEqual((answer.status_code, User.objects.count()), (403, 0))
         answer = browser.submit("/auth/register", right, X_CSRFToken=None)
         self.assertLeads(answer, "/auth/mailbox")
+
+    def test_reports_of_errors_leave_passwords_out(self) -> None:
+        """PWD-10"""
+        request = self.sign_in(self.browser()).wsgi_request
+        shown = SafeExceptionReporterFilter().get_post_parameters(request)
+        self.assertIn("password", shown)
+        self.assertNotIn(PASSWORD, str(shown) + str(request.META))
 
     def test_nothing_happens_by_looking(self) -> None:
         """CSR-04, EML-04"""

@@ -5,7 +5,7 @@ from unittest.mock import patch
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth import SESSION_KEY, aauthenticate, authenticate
-from django.db import transaction
+from django.db import IntegrityError, [% if module.oidc %]connection, [% endif %]transaction
 from django.db.models import F
 from django.test import RequestFactory
 
@@ -66,6 +66,24 @@ class Sessions(SiteTestCase):
         value = f"__Host-auth-session={ada.session}"
         answer = self.browser().get("/mine", Cookie=f"{value}; {value}")
         self.assertEqual(answer.status_code, 401)
+
+[%- if module.oidc %]
+
+    def test_code_from_before_the_module_still_makes_sessions(self) -> None:
+        with connection.cursor() as cursor:
+            table = Session._meta.db_table
+            columns = connection.introspection.get_table_description(cursor, table)
+        amr = next(column for column in columns if column.name == "amr")
+        self.assertEqual(amr.default, "'pwd'")
+[%- endif %]
+
+    def test_a_session_that_the_database_does_not_take_is_an_error(self) -> None:
+        # Django tries another key again and again.
+        with (
+            patch.object(Session.objects, "create", side_effect=IntegrityError),
+            self.assertRaises(IntegrityError),
+        ):
+            SessionStore().create()
 
     def test_what_was_logged_out_at_that_moment_does_not_go_on(self) -> None:
         """RAC-05"""

@@ -14,15 +14,17 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.management import CommandError, call_command
 from django.http import HttpResponse, HttpResponseNotAllowed
-from django.test import SimpleTestCase
+from django.test import RequestFactory, SimpleTestCase
+from django.urls import resolve
 from waitress.parser import HTTPRequestParser
 from waitress.utilities import RequestEntityTooLarge
 
 from accounts import checks, conf, mail
 from accounts.audit import JsonLines
+from accounts.guards import signed_in
 from accounts.management.commands import serve
 from accounts.middleware import in_one_form
-from accounts.models import Event
+from accounts.models import Event, User
 from accounts.variables import SettingError
 
 from .site import ENVIRONMENT, OTHER_PASSWORD, PASSWORD, SiteTestCase
@@ -155,6 +157,19 @@ class Surface(SiteTestCase):
         self.assertEqual(ada.get("/mine").status_code, 401)
         with self.assertRaises(CommandError):
             call_command("accounts", "disable", stdout=out)
+
+
+class Caches(SimpleTestCase):
+    def test_no_cache_of_the_project_keeps_what_one_user_is_shown(self) -> None:
+        """HDR-01"""
+        address, ada = "/auth/logout", User(email="ada@example.org")
+        request = RequestFactory().get(address)
+        request.user = ada
+        guarded = signed_in(lambda _request: HttpResponse("hers"))(request)
+        # Before the module's middleware, which stands outside of a project's cache.
+        for answer in (resolve(address).func(request), guarded):
+            for word in ("private", "no-store"):
+                self.assertIn(word, answer["Cache-Control"])
 
 
 class Settings(SimpleTestCase):

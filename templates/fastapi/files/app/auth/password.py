@@ -138,8 +138,8 @@ class Reset(Form):
 async def reset(
     visit: CurrentVisit, form: Annotated[Reset, Depends(body(Reset))]
 ) -> dict[str, str]:
-    """Sets a new password with a mailed token, which also proves the mailbox: whatever somebody
-    else had set up under this address before is gone. Signs nobody in. A password that is refused
+    """Sets a new password with a mailed token, which also proves the mailbox: the password that
+    somebody else may have set for this address is gone. Signs nobody in. A password that is refused
     does not use the token up (ASVS 6.4.1, 6.4.3)."""
     auth, u = visit.auth, tables.users
     owner = await usable(visit, Purpose.RESET, form.token)

@@ -23,7 +23,8 @@ use crate::auth::{
 };
 
 [% if module.password -%]
-const LINKED: &str = "Another way to sign in was added to your account.";
+const LINKED: &str = "Another way to sign in was added to your account. A new password does not take it away: \
+                      disconnect it where your ways to sign in are listed.";
 const UNLINKED: &str = "A way to sign in was taken from your account.";
 
 [% endif -%]
