@@ -58,9 +58,6 @@ fn next(detection: &Detection) -> Option<String> {
         (Verdict::Single | Verdict::Unsupported, _) => None,
         (Verdict::Ambiguous, []) => Some("none of them can be served; each says why".to_owned()),
         (Verdict::Ambiguous, [one, ..]) => Some(format!("next: authwright add --path {}", one.path)),
-        (Verdict::None, _) if !detection.unread.is_empty() => {
-            Some("mend the manifests that could not be read, then look again".to_owned())
-        }
         (Verdict::None, _) => Some(target::nowhere(detection)),
     }
 }

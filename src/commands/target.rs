@@ -1,6 +1,9 @@
 //! Finding the app that a command works on.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Result;
 
@@ -150,7 +153,8 @@ pub fn choose(context: &Context, place: &Where, stack: Option<&str>) -> Result<P
     for unread in &detection.unread {
         context.ui.warn(&format!("could not be read: {unread}"));
     }
-    for note in detection.projects.iter().flat_map(|project| &project.notes) {
+    let notes: BTreeSet<&String> = detection.projects.iter().flat_map(|project| &project.notes).collect();
+    for note in notes {
         context.ui.warn(note);
     }
     let fits = |project: &&Project| {
@@ -205,6 +209,9 @@ fn none(detection: &Detection, place: &Where, stack: Option<&str>) -> Problem {
 #[must_use]
 pub fn nowhere(detection: &Detection) -> String {
     const SHOWN: usize = 3;
+    if !detection.unread.is_empty() {
+        return "mend the manifests that could not be read, then run the command again".to_owned();
+    }
     let all = &detection.passed_over;
     if all.is_empty() {
         return "name the app's folder, or start one with `authwright new DIR`".to_owned();

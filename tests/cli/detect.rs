@@ -62,3 +62,70 @@ fn a_version_that_is_not_served_is_said() {
     let said = run(&project.dir, &["add", "--yes"]).exits(4).err;
     assert!(said.contains("0.6") && said.contains(">=0.7"), "{said}");
 }
+
+/// Each situation in which detection has no plain answer, and what the user is told to do.
+#[test]
+fn whatever_is_found_the_user_is_told_what_to_do() {
+    const EXPRESS: (&str, &str) = ("package.json", r#"{ "dependencies": { "express": "^5.1.0" } }"#);
+    const SERVER: (&str, &str) = ("server.js", "const app = require(\"express\")();\napp.listen(3000);\n");
+    let situations: [(&[(&str, &str)], &str); 10] = [
+        (&[("README.md", "")], "name the app's folder, or start one with `authwright new DIR`"),
+        (&[("package.json", "{")], "mend the manifests that could not be read"),
+        (&[("examples/package.json", EXPRESS.1)], "name such a folder itself to look there"),
+        (
+            &[
+                ("a/package.json", EXPRESS.1),
+                ("a/server.js", SERVER.1),
+                ("b/package.json", EXPRESS.1),
+                ("b/server.js", SERVER.1),
+            ],
+            "choose one with `--path a`",
+        ),
+        (
+            &[EXPRESS, SERVER, ("yarn.lock", ""), ("package-lock.json", "{}")],
+            "delete those of the package managers that are not used",
+        ),
+        (&[("package.json", r#"{ "dependencies": { "express": "^3.0.0" } }"#), SERVER], "the templates are for"),
+        (
+            &[
+                ("package.json", r#"{ "dependencies": { "koa": "^3.0.0" } }"#),
+                ("server.js", "const Koa = require(\"koa\");\nnew Koa().listen(1);\n"),
+            ],
+            "`authwright list` shows what it serves",
+        ),
+        (
+            &[
+                ("package.json", r#"{ "dependencies": { "vue": "^3.5.0" } }"#),
+                ("index.html", "<div id=app></div>"),
+                ("src/main.js", "createApp()\n"),
+            ],
+            "add authentication to the server that it talks to",
+        ),
+        (
+            &[
+                ("Cargo.toml", "[package]\nname = \"x\"\n[dependencies]\naxum = \"0.6\"\n"),
+                ("src/main.rs", "fn main() { axum::Server::bind(); }\n"),
+            ],
+            "the templates are for >=0.7, <0.9",
+        ),
+        (
+            &[
+                ("Cargo.toml", "[package]\nname = \"x\"\n[dependencies]\naxum = \"0.8\"\n"),
+                ("src/lib.rs", "pub fn x() {}\n"),
+            ],
+            "name the app's folder, or start one with `authwright new DIR`",
+        ),
+    ];
+    for (files, told) in situations {
+        let project = empty("situation");
+        for (name, text) in files {
+            let file = project.dir.join(name);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, text).unwrap();
+        }
+        let before = tree(&project.dir);
+        let said = run(&project.dir, &["add", "--yes", "--no-check"]).exits(4).err;
+        assert!(said.contains(told), "{files:?}: {said}");
+        assert_eq!(tree(&project.dir), before);
+    }
+}

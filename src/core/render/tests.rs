@@ -24,7 +24,7 @@ fn what_looks_like_other_templates_stays() {
 
 #[test]
 fn what_packs_share_is_included() {
-    let (name, text) = pack::shared().find(|(name, _)| name.ends_with(".txt")).unwrap();
+    let (name, text) = pack::shared().find(|(_, text)| !text.contains("[=") && !text.contains("[%")).unwrap();
     assert_eq!(render("x", &format!("[% include \"{name}\" -%]\n"), &facts()).unwrap(), text);
     assert!(render("x", "[% include \"nothing.txt\" %]", &facts()).is_err());
 }
