@@ -42,7 +42,22 @@ pub(super) fn token(test: &mut Test<'_>) -> Outcome {
             test.works(&format!("{role}{} with the right token works", way.name()), answer.succeeded(), &answer)?;
         }
     }
-    Ok(())
+    given_for_session(test, &app, &stranger)
+}
+
+/// What a session gives tokens for. Programs without a session send no token against forged requests, and get theirs.
+fn given_for_session(test: &mut Test<'_>, app: &App, stranger: &Client) -> Outcome {
+    if !app.contract.roles.contains_key("TOKEN") || !app.grants_by_session()? {
+        return Ok(());
+    }
+    let (_, member) = stranger.app.member()?;
+    let call = app.session_grant()?;
+    for (what, client, request) in forged(&visited(&member)?, &visited(stranger)?, &call)? {
+        let answer = client.copy().send(&request)?;
+        test.refuses(&format!("TOKEN for a session refuses {what}"), is_refused(app, &answer), &answer);
+    }
+    let answer = member.copy().call(&call)?;
+    test.works("TOKEN for a session with the right token works", answer.succeeded(), &answer)
 }
 
 /// Without tokens, the origin that browsers name has to do all of it.
