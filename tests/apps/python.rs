@@ -97,7 +97,7 @@ fn a_new_django_project_is_checked_and_pleases_the_linters() {
     let _turn = turn_aside();
     pleases_as_django(&made("django", &["--no-check"]));
     let everything =
-        ["--profile", "strict", "--with", "password,oidc", "--providers", "microsoft,github,apple,keycloak"];
+        ["--profile", "strict", "--with", "password,oidc,tokens", "--providers", "microsoft,github,apple,keycloak"];
     let project = made("django", &[&everything[..], &["--ui", "pages"]].concat());
     pleases_as_django(&project);
     assert!(run(&project.dir.join("shop"), &["verify"]).exits(0).err.contains("test: passed"));
@@ -141,8 +141,18 @@ fn a_django_project_is_added_to_checked_and_given_back() {
 }
 
 /// With two providers that can be mixed up.
-const DJANGO_EVERYTHING: [&str; 10] =
-    ["new", "app", "--stack", "django", "--with", "password,oidc", "--providers", "generic,keycloak", "--ui", "pages"];
+const DJANGO_EVERYTHING: [&str; 10] = [
+    "new",
+    "app",
+    "--stack",
+    "django",
+    "--with",
+    "password,oidc,tokens",
+    "--providers",
+    "generic,keycloak",
+    "--ui",
+    "pages",
+];
 
 /// Of the critical controls; `SEVERITY=critical,high,medium,low` attacks by all, which takes ten minutes.
 #[test]

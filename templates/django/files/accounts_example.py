@@ -6,6 +6,9 @@ from django.urls import URLPattern, URLResolver, path
 from django.utils.html import format_html
 [%- endif %]
 
+[% if module.tokens -%]
+from accounts.bearer.guards import api_user_of, fresh_token_required, token_required
+[% endif -%]
 from accounts.guards import lately_signed_in, signed_in, user_of
 
 
@@ -20,6 +23,20 @@ def fresh(request: HttpRequest) -> JsonResponse:
     """For whoever [% if module.oidc %]signed in[% else %]entered the password[% endif %] a short while ago."""
     return JsonResponse({"user_id": user_of(request).pk})
 
+[%- if module.tokens %]
+
+
+@token_required("read")
+def api(request: HttpRequest) -> JsonResponse:
+    """For a program with an access token that has the scope `read`."""
+    return JsonResponse({"user_id": api_user_of(request).id})
+
+
+@fresh_token_required()
+def api_fresh(request: HttpRequest) -> JsonResponse:
+    """For a program whose user signed in a short while ago."""
+    return JsonResponse({"user_id": api_user_of(request).id})
+[%- endif %]
 [%- if ui == "pages" %]
 
 
@@ -51,6 +68,10 @@ def page(request: HttpRequest) -> HttpResponse:
 urlpatterns: list[URLPattern | URLResolver] = [
     path("auth/example", example),
     path("auth/example/fresh", fresh),
+[%- if module.tokens %]
+    path("auth/example/api", api),
+    path("auth/example/api/fresh", api_fresh),
+[%- endif %]
 [%- if ui == "pages" %]
     path("auth/example/page", page),
 [%- endif %]

@@ -21,6 +21,10 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 import django
 
+[% if module.tokens -%]
+from .bearer import keys
+from .bearer.settings import token_keys, token_scopes
+[% endif -%]
 [% if module.oidc -%]
 from .oidc import settings as providers
 [% endif -%]
@@ -61,6 +65,12 @@ class Policy:
     mail_address: int
     resend_every: int
     body: int
+[%- if module.tokens %]
+    access_token: int
+    refresh_idle: int
+    refresh_absolute: int
+    refresh_source: int
+[%- endif %]
 
 
 # Variable, default, lowest, highest. The first five are those of the profile `[= profile =]`.
@@ -100,6 +110,22 @@ NUMBERS: Mapping[str, tuple[str, int, int, int]] = {
     "resend_every": ("AUTH_RESEND_SECONDS", 180, 1, 86_400),
     # Bytes.
     "body": ("AUTH_BODY_LIMIT", 10_485_760, 65_536, 536_870_912),
+[%- if module.tokens %]
+    "access_token": ("AUTH_TOKEN_ACCESS_SECONDS", 600, 1, 900),
+[%- if profile == "strict" %]
+    "refresh_idle": ("AUTH_TOKEN_REFRESH_IDLE_SECONDS", 86_400, 1, 86_400),
+    "refresh_absolute": ("AUTH_TOKEN_REFRESH_ABSOLUTE_SECONDS", 86_400, 1, 86_400),
+[%- else %]
+    "refresh_idle": ("AUTH_TOKEN_REFRESH_IDLE_SECONDS", 604_800, 1, 2_592_000),
+    "refresh_absolute": (
+        "AUTH_TOKEN_REFRESH_ABSOLUTE_SECONDS",
+        2_592_000,
+        1,
+        2_592_000,
+    ),
+[%- endif %]
+    "refresh_source": ("AUTH_TOKEN_REFRESH_SOURCE_LIMIT", 60, 1, 600),
+[%- endif %]
 }
 
 
@@ -132,6 +158,13 @@ class Conf:
     policy: Policy
 [%- if module.oidc %]
     oidc: providers.Settings
+[%- endif %]
+[%- if module.tokens %]
+    token_keys: keys.Keys
+    # What access tokens name as their audience.
+    token_audience: str
+    # Names with spaces between.
+    token_scopes: str
 [%- endif %]
 
     def __repr__(self) -> str:
@@ -320,6 +353,11 @@ def from_environment(values: Mapping[str, str]) -> Conf:
 [%- if module.oidc %]
         oidc=providers.read(values, development),
 [%- endif %]
+[%- if module.tokens %]
+        token_keys=token_keys(values, looks_random),
+        token_audience=values.get("AUTH_TOKEN_AUDIENCE", base_url),
+        token_scopes=token_scopes(values.get("AUTH_TOKEN_SCOPES", "read write")),
+[%- endif %]
     )
 
 
@@ -363,6 +401,11 @@ def development_values(values: Mapping[str, str]) -> dict[str, str]:
     if "AUTH_SECRET" not in values and "AUTH_SECRET" not in kept:
         kept["AUTH_SECRET"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
         append_privately(file, f"AUTH_SECRET={kept['AUTH_SECRET']}\n")
+[%- if module.tokens %]
+    if "AUTH_TOKEN_KEY" not in values and "AUTH_TOKEN_KEY" not in kept:
+        kept["AUTH_TOKEN_KEY"] = keys.fresh_key()
+        append_privately(file, f"AUTH_TOKEN_KEY={kept['AUTH_TOKEN_KEY']}\n")
+[%- endif %]
     made = {
         "AUTH_BASE_URL": f"http://localhost:{port}",
         "AUTH_MAIL_FROM": "app <app@localhost.localdomain>",

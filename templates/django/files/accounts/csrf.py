@@ -2,7 +2,11 @@
 browsers say of where a request comes from (ASVS 3.5.1, Fetch Metadata, RFC 6454)."""
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
+[%- if module.tokens %]
+from django.middleware.csrf import CsrfViewMiddleware, get_token
+[%- else %]
 from django.middleware.csrf import get_token
+[%- endif %]
 from django.views.csrf import csrf_failure
 
 from . import audit, conf, limits
@@ -11,6 +15,9 @@ from .sessions import is_bare, make_room
 from .visit import is_own, visit_of
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+[%- if module.tokens %]
+CHECK = CsrfViewMiddleware(lambda _request: HttpResponse())
+[%- endif %]
 
 
 def token(request: HttpRequest) -> JsonResponse:
@@ -38,6 +45,16 @@ def failed(request: HttpRequest, reason: str = "") -> HttpResponse:
     return csrf_failure(request, reason)
 
 
+[% if module.tokens -%]
+def check_session(request: HttpRequest) -> None:
+    """Django's check, for an address that it leaves alone: whoever has a session needs the token.
+    Without one there is nothing that another site could use."""
+    has_session = conf.current().session_cookie in request.COOKIES
+    if has_session and CHECK.process_view(request, failed, (), {}) is not None:
+        raise Problem("foreign_request")
+
+
+[% endif -%]
 def check_origin(request: HttpRequest) -> None:
     """Refuses what does not come from this site. A client that is no browser sends none of the
     headers; it needs them, too, once it has a cookie."""

@@ -82,6 +82,22 @@ def from_elsewhere(own: View, posted: View) -> View:
 
 
 [% endif -%]
+[% if module.tokens -%]
+def for_programs(view: View) -> View:
+    """An address that programs ask as well, which have no session."""
+
+    @csrf_exempt
+    def handle(request: HttpRequest, **arguments: Any) -> HttpResponse[% if ui == "pages" %]Base[% endif %]:
+        try:
+            csrf.check_session(request)
+        except Problem as problem:
+            return problem.response()
+        return view(request, **arguments)
+
+    return handle
+
+
+[% endif -%]
 @csrf_exempt
 def missing(request: HttpRequest, **_: Any) -> HttpResponse:
     return Problem("not_found").response()

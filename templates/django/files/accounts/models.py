@@ -208,6 +208,51 @@ class OidcTransaction(models.Model):
 
 
 [% endif -%]
+[% if module.tokens -%]
+class TokenFamily(models.Model):
+    """A program that is signed in. Its tokens refer to it, and end with it."""
+
+    # Its name in lists and in access tokens; opens nothing.
+    id = models.CharField(primary_key=True, max_length=32, default=new_id)
+    user = models.ForeignKey(User, models.CASCADE, related_name="token_families")
+    # Handle of the session that it ends with.
+    session = models.CharField(max_length=32, default="")
+    device = models.CharField(max_length=256)
+    # Names with spaces between.
+    scope = models.TextField()
+    # How the user signed in: `pwd`, or `fed` for a provider.
+    amr = models.CharField(max_length=8, default="pwd")
+    authenticated_at = models.DateTimeField(default=timezone.now)
+    # The account's when the family began: another one ends it.
+    epoch = models.PositiveBigIntegerField(default=0)
+    created_at = models.DateTimeField(default=timezone.now)
+    last_used_at = models.DateTimeField(default=timezone.now)
+    # Absolute; no use moves it.
+    expires_at = models.DateTimeField(db_index=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class RefreshToken(models.Model):
+    """What gets a program its next tokens, once."""
+
+    # SHA-256 of the token.
+    token_hash = models.CharField(primary_key=True, max_length=64)
+    family = models.ForeignKey(
+        TokenFamily, models.CASCADE, related_name="refresh_tokens"
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+    # Kept while the family is, to notice a second use.
+    used_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.family_id
+
+
+[% endif -%]
 class Throttle(models.Model):
     """A counter."""
 

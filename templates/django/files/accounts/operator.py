@@ -11,8 +11,20 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from . import audit, store
-[%- if module.oidc %]
+[%- if module.oidc and module.tokens %]
+from .models import (
+    Event,
+    MailToken,
+    OidcTransaction,
+    Session,
+    Throttle,
+    TokenFamily,
+    User,
+)
+[%- elif module.oidc %]
 from .models import Event, MailToken, OidcTransaction, Session, Throttle, User
+[%- elif module.tokens %]
+from .models import Event, MailToken, Session, Throttle, TokenFamily, User
 [%- else %]
 from .models import Event, MailToken, Session, Throttle, User
 [%- endif %]
@@ -73,6 +85,9 @@ def purge() -> str:
     rows += MailToken.objects.filter(expires_at__lte=at).delete()[0]
 [%- if module.oidc %]
     rows += OidcTransaction.objects.filter(expires_at__lte=at).delete()[0]
+[%- endif %]
+[%- if module.tokens %]
+    rows += TokenFamily.objects.filter(expires_at__lte=at).delete()[0]
 [%- endif %]
     rows += Throttle.objects.filter(expires_at__lte=at).delete()[0]
     return f"accounts: purge: {rows} row(s)"

@@ -10,6 +10,9 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 
 from . import audit, conf
+[%- if module.tokens %]
+from .bearer import families
+[%- endif %]
 from .guards import lately_signed_in, session_of, signed_in, user_of
 from .models import Session, User
 from .problem import Problem
@@ -92,6 +95,10 @@ def revoke(request: HttpRequest, handle: str) -> HttpResponse:
     user, current = user_of(request), session_of(request)
     with transaction.atomic():
         raise_epoch(user)
+[%- if module.tokens %]
+        # Programs are none of this, but for those that were signed in from that session.
+        families.carry_over(user)
+[%- endif %]
         deleted, _ = Session.objects.filter(user=user, handle=handle).delete()
         if not deleted:
             raise Problem("session_unknown")

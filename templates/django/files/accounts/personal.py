@@ -7,6 +7,9 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from . import audit, conf, limits, own_sessions, sign_in
+[%- if module.tokens %]
+from .bearer import devices
+[%- endif %]
 from .guards import lately_signed_in, session_of, user_of
 from .models import Event, User
 [%- if module.oidc %]
@@ -32,6 +35,9 @@ def export(request: HttpRequest) -> JsonResponse:
             "sessions": own_sessions.shown(user, session_of(request)),
 [%- if module.oidc %]
             "identities": identities.of(user),
+[%- endif %]
+[%- if module.tokens %]
+            "devices": [devices.shown(family) for family in devices.of(user)],
 [%- endif %]
             "events": list(
                 trail.values("at", "event", "outcome", "reason", "ip", "user_agent")

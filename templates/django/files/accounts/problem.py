@@ -12,6 +12,9 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     ),
 [%- endif %]
     "body_too_large": (413, "The request is too large."),
+[%- if module.tokens %]
+    "device_unknown": (404, "There is no such device."),
+[%- endif %]
     "email_invalid": (422, "This is not an e-mail address."),
     "email_unchanged": (422, "This is the address of the account already."),
     "email_unverified": (403, "Confirm the e-mail address first."),
@@ -23,8 +26,22 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     ),
     "identity_unknown": (404, "This is not a sign-in of the account."),
 [%- endif %]
+[%- if module.tokens %]
+    "insufficient_scope": (403, "The access token is not for this."),
+    "insufficient_user_authentication": (
+        403,
+        "Sign in again for a new access token to continue.",
+    ),
+[%- endif %]
     "invalid_credentials": (401, "The address or the password is wrong."),
     "invalid_fields": (422, "A field is missing or has the wrong type."),
+[%- if module.tokens %]
+    "invalid_grant": (
+        400,
+        "This refresh token is not valid, was used, or has expired.",
+    ),
+    "invalid_scope": (400, "There is no such scope, or it was not granted."),
+[%- endif %]
     "json_required": (415, "The request must be JSON."),
 [%- if module.oidc %]
     "last_login_method": (409, "Without this sign-in, nothing would open the account."),
@@ -104,3 +121,38 @@ class Problem(Exception):
 
 def throttled(seconds: int) -> Problem:
     return Problem("too_many_requests", {"Retry-After": str(max(1, seconds))})
+[%- if module.tokens %]
+
+
+def challenged(code: str, challenge: str) -> Problem:
+    """A refusal to who came with an access token, or should have (RFC 6750 3, RFC 9470 3)."""
+    return Problem(code, {"WWW-Authenticate": challenge})
+
+
+def access_token_missing() -> Problem:
+    return unauthorized("Bearer")
+
+
+def access_token_invalid() -> Problem:
+    return unauthorized('Bearer error="invalid_token"')
+
+
+def unauthorized(challenge: str) -> Problem:
+    """The same code as that of a mailed token, with another status."""
+    problem = challenged("token_invalid", challenge)
+    problem.status = 401
+    problem.title = (
+        "The access token is missing, not valid, was revoked, or has expired."
+    )
+    return problem
+
+
+def without_scope(name: str) -> Problem:
+    challenge = f'Bearer error="insufficient_scope", scope="{name}"'
+    return challenged("insufficient_scope", challenge)
+
+
+def stale_token(seconds: int) -> Problem:
+    challenge = f'Bearer error="insufficient_user_authentication", max_age="{seconds}"'
+    return challenged("insufficient_user_authentication", challenge)
+[%- endif %]

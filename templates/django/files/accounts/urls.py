@@ -11,7 +11,10 @@ from . import (
     registration,
     sign_in,
 )
-from .endpoint import [% if module.oidc and 'apple' in providers %]from_elsewhere, [% endif %]missing, route
+[% if module.tokens -%]
+from .bearer import devices, endpoints
+[% endif -%]
+from .endpoint import [% if module.tokens %]for_programs, [% endif %][% if module.oidc and 'apple' in providers %]from_elsewhere, [% endif %]missing, route
 [%- if module.oidc %]
 from .oidc import callback, identities, start
 [%- endif %]
@@ -19,6 +22,9 @@ from .oidc import callback, identities, start
 from .pages import account, [% if module.oidc %]providers, [% endif %]sessions, sign_up
 from .pages import password as password_pages
 from .pages import sign_in as sign_in_pages
+[%- endif %]
+[%- if module.tokens %]
+from .visit import JWKS
 [%- endif %]
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -126,6 +132,18 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
 [%- else %]
     path("auth/oidc/<str:name>/callback", route(GET=callback.callback)),
+[%- endif %]
+[%- endif %]
+[%- if module.tokens %]
+    path(JWKS.removeprefix("/"), route(GET=endpoints.published)),
+    path("auth/token", for_programs(route(POST=endpoints.issue))),
+    path("auth/token/refresh", for_programs(route(POST=endpoints.refresh))),
+    path("auth/token/revoke", for_programs(route(POST=endpoints.revoke))),
+    path("auth/token/me", route(GET=endpoints.me)),
+    path("auth/devices", route(GET=devices.show)),
+    path("auth/devices/<str:family>", for_programs(route(DELETE=devices.revoke))),
+[%- if ui == "pages" %]
+    path("auth/devices/<str:family>/revoke", route(sessions.revoke_program)),
 [%- endif %]
 [%- endif %]
     # What is below and not here: in the form of the other refusals.

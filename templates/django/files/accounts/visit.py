@@ -3,12 +3,22 @@
 import ipaddress
 from dataclasses import dataclass[% if ui == "pages" %], field[% endif %]
 from datetime import datetime
+[%- if module.tokens %]
+from typing import TYPE_CHECKING
+[%- endif %]
 
 from django.http import HttpRequest
 
 from . import conf
 from .randomness import random
 
+[% if module.tokens -%]
+if TYPE_CHECKING:
+    from .bearer.guards import ApiUser
+
+# Where clients look for public keys, by convention.
+JWKS = "/.well-known/jwks.json"
+[% endif -%]
 # Longer user agents are cut in the session list and the audit trail.
 MAX_AGENT = 256
 KEY = "accounts.visit"
@@ -29,6 +39,10 @@ class Visit:
 [%- if module.oidc %]
     # How somebody signs in.
     amr: str = "pwd"
+[%- endif %]
+[%- if module.tokens %]
+    # Of the access token that came, where one is required.
+    api_user: "ApiUser | None" = None
 [%- endif %]
 [%- if ui == "pages" %]
     # What a page took from its form, for the function that answers the API.
@@ -58,7 +72,11 @@ def visit_of(request: HttpRequest) -> Visit:
 
 def is_own(request: HttpRequest) -> bool:
     """Whether the module answers, and none of the project's views."""
+[%- if module.tokens %]
+    return request.path_info.startswith("/auth/") or request.path_info == JWKS
+[%- else %]
     return request.path_info.startswith("/auth/")
+[%- endif %]
 
 
 def client_ip(peer: str, forwarded: str, proxies: tuple[conf.Network, ...]) -> str:

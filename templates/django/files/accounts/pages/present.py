@@ -15,6 +15,11 @@ def present(request: HttpRequest, answer: HttpResponseBase) -> HttpResponseBase:
     there back to what they wanted to read."""
     if not isinstance(answer, Refusal) or not is_for_page(request):
         return answer
+[%- if module.tokens %]
+    if "WWW-Authenticate" in answer:
+        # Asks for an access token, which no page has.
+        return answer
+[%- endif %]
     made = told(request, answer.problem)
     made.cookies = answer.cookies
     for name, value in answer.items():

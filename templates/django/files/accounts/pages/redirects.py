@@ -59,7 +59,11 @@ def page_left(request: HttpRequest) -> str:
     if request.path == "/auth/export":
         # Its answer is a file, after which the user would still see the form.
         return "/auth/data"
+[%- if module.tokens %]
+    if request.path.startswith(("/auth/sessions/", "/auth/devices/")):
+[%- else %]
     if request.path.startswith("/auth/sessions/"):
+[%- endif %]
         return "/auth/sessions"
 [%- if module.oidc %]
     if request.path.startswith("/auth/oidc/"):

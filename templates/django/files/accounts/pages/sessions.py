@@ -8,6 +8,9 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_POST
 
 from .. import own_sessions
+[%- if module.tokens %]
+from ..bearer import devices
+[%- endif %]
 from ..guards import session_of, signed_in, user_of
 from ..problem import Problem
 from .page import Page
@@ -23,7 +26,14 @@ class Sessions(Page):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         shown = own_sessions.shown(user_of(request), session_of(request))
+[%- if module.tokens %]
+        return self.show(
+            sessions=[dated(session) for session in shown],
+            programs=list(devices.of(user_of(request))),
+        )
+[%- else %]
         return self.show(sessions=[dated(session) for session in shown])
+[%- endif %]
 
 
 def dated(session: dict[str, Any]) -> dict[str, Any]:
@@ -45,6 +55,19 @@ def revoke(request: HttpRequest, handle: str) -> HttpResponse:
     return see_after(answer, "/auth/sessions?done=device-signed-out")
 
 
+[% if module.tokens -%]
+@require_POST
+def revoke_program(request: HttpRequest, family: str) -> HttpResponse:
+    try:
+        answer = devices.by_user(request, family)
+    except Problem as problem:
+        if problem.code != "device_unknown":
+            raise
+        return SeeOther("/auth/sessions?done=device-unknown")
+    return see_after(answer, "/auth/sessions?done=device-signed-out")
+
+
+[% endif -%]
 @require_POST
 def revoke_others(request: HttpRequest) -> HttpResponse:
     answer = own_sessions.revoke_others(request)

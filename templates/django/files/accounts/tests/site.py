@@ -16,6 +16,10 @@ from django.test import Client, TestCase, override_settings
 from django.urls import path
 
 from accounts import conf, mail, urls
+[%- if module.tokens %]
+from accounts.bearer import keys
+from accounts.bearer.guards import api_user_of, fresh_token_required, token_required
+[%- endif %]
 from accounts.guards import lately_signed_in, signed_in, user_of
 from accounts.models import Session
 [%- if module.oidc %]
@@ -34,6 +38,9 @@ ENVIRONMENT = {
     "AUTH_MAIL_FROM": "App <app@app.test>",
     "SMTP_URL": "smtps://mail.app.test",
     "AUTH_TRUSTED_PROXIES": "10.0.0.1",
+[%- if module.tokens %]
+    "AUTH_TOKEN_KEY": keys.fresh_key(),
+[%- endif %]
 }
 [%- if module.oidc %]
 for preset in PRESETS:
@@ -53,9 +60,26 @@ def fresh(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"id": user_of(request).pk})
 
 
+[% if module.tokens -%]
+@token_required("read")
+def api(request: HttpRequest) -> JsonResponse:
+    asked = {"id": api_user_of(request).id, "session": str(request.user)}
+    return JsonResponse(asked)
+
+
+@fresh_token_required()
+def fresh_api(request: HttpRequest) -> JsonResponse:
+    return JsonResponse({"id": api_user_of(request).id})
+
+
+[% endif -%]
 urlpatterns = [
     path("mine", mine),
     path("fresh", fresh),
+[%- if module.tokens %]
+    path("api", api),
+    path("api/fresh", fresh_api),
+[%- endif %]
     *urls.urlpatterns,
 ]
 

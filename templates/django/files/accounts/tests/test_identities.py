@@ -5,7 +5,7 @@ import json
 
 [% endif -%]
 from accounts import operator
-from accounts.models import Session, User
+from accounts.models import Session, [% if module.tokens %]TokenFamily, [% endif %]User
 [%- if 'github' in providers %]
 from accounts.oidc.endpoints import Endpoints
 [%- endif %]
@@ -230,3 +230,21 @@ class Federated(WorldTestCase):
         self.assertFalse(User.objects.exists())
         self.assertFalse(Session.objects.filter(user__isnull=False).exists())
         self.assertEqual(self.identities(), [])
+[%- if module.tokens %]
+
+    def test_programs_are_as_fresh_as_the_sign_in_at_the_provider(self) -> None:
+        """JWT-10, JWT-15, SES-10"""
+        for auth_time, status in ((now(), 200), (now() - 7_200, 403)):
+            with self.subTest(status=status):
+                self.provider.is_("s-ada", "ada@example.org", auth_time=auth_time)
+                ada = self.browser()
+                self.assertEqual(self.sign_in(ada).status_code, 303)
+                given = ada.post("/auth/token", {"grant": "session"}).json()
+                bearer = {"Authorization": f"Bearer {given['access_token']}"}
+                answer = self.browser().get("/api/fresh", **bearer)
+                self.assertEqual(answer.status_code, status)
+        self.assertEqual(set(TokenFamily.objects.values_list("amr")), {("fed",)})
+        operator.act("revoke", "ada@example.org")
+        answer = self.browser().get("/auth/token/me", **bearer)
+        self.assertRefused(answer, 401, "token_invalid")
+[%- endif %]

@@ -14,7 +14,7 @@ from django.db.models import F
 from django.views.debug import SafeExceptionReporterFilter
 
 from accounts import checks
-from accounts.models import MailToken, Session, User
+from accounts.models import MailToken, Session, [% if module.tokens %]TokenFamily, [% endif %]User
 from accounts.pages.words import duration
 
 from .site import ORIGIN, OTHER_PASSWORD, PASSWORD, Browser, SiteTestCase
@@ -409,6 +409,34 @@ class Pages(SiteTestCase):
         answer = ada.submit("/auth/email/confirm", {"token": self.token(new)})
         self.assertLeads(answer, "/auth/account?done=address-changed")
         self.assertTrue(User.objects.filter(email=new).exists())
+
+[%- if module.tokens %]
+
+    def test_programs_are_on_the_page_of_devices(self) -> None:
+        """SES-12, SES-13, CSR-01, INP-06"""
+        ada, fields = self.member(), {"grant": "session", "device": "<b>phone</b>"}
+        token = ada.post("/auth/token", fields).json()["access_token"]
+        page = ada.open("/auth/sessions")
+        self.assertContains(page, "&lt;b&gt;phone")
+        self.assertNotContains(page, fields["device"])
+        family = TokenFamily.objects.get().pk
+        revoke = f"/auth/devices/{family}/revoke"
+        self.assertContains(page, f'action="{revoke}"')
+        self.assertEqual(ada.submit(revoke, X_CSRFToken=None).status_code, 403)
+        bearer = {"Authorization": f"Bearer {token}"}
+        self.assertEqual(ada.get("/auth/token/me", **bearer).status_code, 200)
+        fresh = Session.objects.get().authenticated_at
+        self.grow_old()
+        answer = ada.submit(revoke)
+        self.assertLeads(answer, "/auth/reauth?next=%2Fauth%2Fsessions")
+        Session.objects.update(authenticated_at=fresh)
+        answer = ada.submit(revoke)
+        self.assertLeads(answer, "/auth/sessions?done=device-signed-out")
+        answer = ada.submit(revoke)
+        self.assertLeads(answer, "/auth/sessions?done=device-unknown")
+        answer = ada.get("/auth/token/me", Accept="text/html", **bearer)
+        self.assertRefused(answer, 401, "token_invalid")
+[%- endif %]
 
     def test_links_name_this_origin(self) -> None:
         """RST-04"""

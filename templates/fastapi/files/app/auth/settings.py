@@ -27,7 +27,8 @@ from psycopg.conninfo import conninfo_to_dict
 [%- endif %]
 
 [% if module.tokens -%]
-from .bearer import keys, scopes
+from .bearer import keys
+from .bearer.settings import token_keys, token_scopes
 [% endif -%]
 [% if module.oidc -%]
 from .oidc import settings as providers
@@ -227,7 +228,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         oidc=providers.read(values, development),
 [%- endif %]
 [%- if module.tokens %]
-        token_keys=token_keys(values),
+        token_keys=token_keys(values, looks_random),
         token_audience=values.get("AUTH_TOKEN_AUDIENCE", base_url),
         token_scopes=token_scopes(values.get("AUTH_TOKEN_SCOPES", "read write")),
 [%- endif %]
@@ -328,35 +329,6 @@ def decoded(text: str) -> bytes | None:
         return None
 
 
-[% if module.tokens -%]
-TOKEN_KEY_FIX = "Make one: python -m app.auth token-key"
-OLD_KEYS_FIX = "List keys that were AUTH_TOKEN_KEY, or their public parts, with commas."
-
-
-def token_keys(values: Mapping[str, str]) -> keys.Keys:
-    """The key that signs access tokens, and those whose tokens still count (ASVS 11.2.2)."""
-    text = required(values, "AUTH_TOKEN_KEY", TOKEN_KEY_FIX)
-    try:
-        known = keys.signing(text, looks_random)
-    except keys.KeyRefusal as why:
-        raise SettingError("AUTH_TOKEN_KEY", str(why), TOKEN_KEY_FIX) from None
-    for older in values.get("AUTH_TOKEN_OLD_KEYS", "").split(","):
-        try:
-            known = keys.accepting(known, older) if older.strip() else known
-        except keys.KeyRefusal as why:
-            raise SettingError("AUTH_TOKEN_OLD_KEYS", str(why), OLD_KEYS_FIX) from None
-    return known
-
-
-def token_scopes(text: str) -> str:
-    names = " ".join(text.split())
-    if not scopes.NAMES.fullmatch(names):
-        fix = 'List names with spaces between: AUTH_TOKEN_SCOPES="read write"'
-        raise SettingError("AUTH_TOKEN_SCOPES", "holds something else", fix)
-    return names
-
-
-[% endif -%]
 def origin(text: str, development: bool) -> str:
     """Links in mails and the check of `Origin` use this and never a request's `Host`."""
     text = text.removesuffix("/")

@@ -74,7 +74,12 @@ class Auth:
         self.oidc = Oidc(self.settings.oidc)
 [%- endif %]
 [%- if module.tokens %]
-        self.access = Access(self.settings)
+        self.access = Access(
+            self.settings.token_keys,
+            self.settings.base_url,
+            self.settings.token_audience,
+            self.settings.policy.access_token,
+        )
 [%- endif %]
         try:
             await self.db.prepare()

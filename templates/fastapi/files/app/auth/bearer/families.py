@@ -15,6 +15,7 @@ from .. import db as tables
 from .. import tokens
 from ..db import now
 from ..settings import Policy
+from .access import Holder
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,17 @@ async def begin(
     surplus = sa.and_(others, f.c.id.not_in(kept))
     await db.execute(sa.update(f).where(surplus).values(revoked_at=at))
     return family
+
+
+def holder(family: sa.RowMapping) -> Holder:
+    return Holder(
+        user_id=family["user_id"],
+        family=family["id"],
+        epoch=family["epoch"],
+        amr=family["amr"],
+        authenticated_at=family["authenticated_at"],
+        expires_at=family["expires_at"],
+    )
 
 
 async def next_token(db: AsyncConnection, family: sa.RowMapping, policy: Policy) -> str:

@@ -113,11 +113,11 @@ def answer(
     visit: Visit, family: sa.RowMapping, scope: str, refresh_token: str
 ) -> dict[str, Any]:
     """The tokens, as RFC 6749 5.1 names them."""
-    access = visit.auth.access
+    access, holder = visit.auth.access, families.holder(family)
     return {
-        "access_token": access.sign(family, scope),
+        "access_token": access.sign(holder, scope),
         "token_type": "Bearer",
-        "expires_in": access.lifetime(family),
+        "expires_in": access.lifetime(holder),
         "refresh_token": refresh_token,
         "scope": scope,
     }

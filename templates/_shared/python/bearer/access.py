@@ -1,19 +1,16 @@
 """Access tokens: JWTs in the profile of RFC 9068, signed with ES256."""
 
-from typing import TYPE_CHECKING, Annotated
+import secrets
+import time
+from dataclasses import dataclass
+from typing import Annotated
 
-import sqlalchemy as sa
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, GuestProtocol
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from .. import tokens
-from ..db import now
-from .keys import ALGORITHM
-
-if TYPE_CHECKING:
-    from ..settings import Settings
+from .keys import ALGORITHM, Keys
 
 # What tells an access token from anything else that these keys may ever sign (RFC 9068 2.1).
 TYPE = "at+jwt"
@@ -25,6 +22,10 @@ LEEWAY_SECONDS = 30
 # A database may refuse what no name contains, such as NUL.
 Name = Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,64}$")]
 Number = Annotated[int, Field(ge=0, le=2**53)]
+
+
+def now() -> int:
+    return int(time.time())
 
 
 class TokenRefusal(Exception):
@@ -57,14 +58,29 @@ class Claims(BaseModel):
         return value if isinstance(value, str) else ""
 
 
+@dataclass(frozen=True)
+class Holder:
+    """The program that a token is for, as its family says."""
+
+    user_id: str
+    family: str
+    # The account's when the family began.
+    epoch: int
+    # How the user proved who they are.
+    amr: str
+    # Both in Unix seconds.
+    authenticated_at: int
+    expires_at: int
+
+
 class Access:
     """Signs access tokens, and tells which are ours."""
 
-    def __init__(self, settings: "Settings") -> None:
-        self.keys = settings.token_keys
-        self._issuer = settings.base_url
-        self._audience = settings.token_audience
-        self._seconds = settings.policy.access_token
+    def __init__(self, keys: Keys, issuer: str, audience: str, seconds: int) -> None:
+        self.keys = keys
+        self._issuer = issuer
+        self._audience = audience
+        self._seconds = seconds
         self._registry = jwt.JWTClaimsRegistry(
             now=now,
             leeway=LEEWAY_SECONDS,
@@ -76,27 +92,26 @@ class Access:
             sub={"essential": True},
         )
 
-    def lifetime(self, family: sa.RowMapping) -> int:
+    def lifetime(self, holder: Holder) -> int:
         """For how many seconds a new token counts: never beyond the end of its family."""
-        left: int = family["expires_at"] - now()
-        return min(self._seconds, left)
+        return min(self._seconds, holder.expires_at - now())
 
-    def sign(self, family: sa.RowMapping, scope: str) -> str:
+    def sign(self, holder: Holder, scope: str) -> str:
         """A token of a family, for some of its scopes."""
         at = now()
         claims = {
             "iss": self._issuer,
-            "sub": family["user_id"],
+            "sub": holder.user_id,
             "aud": self._audience,
-            "exp": at + self.lifetime(family),
+            "exp": at + self.lifetime(holder),
             "nbf": at,
             "iat": at,
-            "jti": tokens.random(16),
-            "sid": family["id"],
+            "jti": secrets.token_urlsafe(16),
+            "sid": holder.family,
             "scope": scope,
-            "amr": [family["amr"]],
-            "auth_time": family["authenticated_at"],
-            "ver": family["epoch"],
+            "amr": [holder.amr],
+            "auth_time": holder.authenticated_at,
+            "ver": holder.epoch,
         }
         header = {"alg": ALGORITHM, "typ": TYPE, "kid": self.keys.kid}
         return jwt.encode(header, claims, self.keys.signing, [ALGORITHM])
