@@ -87,6 +87,11 @@ fn one(out: &mut String, project: &Project) {
     }
     _ = writeln!(out, "  because:");
     for found in &project.evidence {
-        _ = writeln!(out, "    {}:{}  {}", found.file, found.line, found.text);
+        let is_there = found.file.ends_with(&found.text);
+        _ = if is_there {
+            writeln!(out, "    {}  is there", found.file)
+        } else {
+            writeln!(out, "    {}:{}  {}", found.file, found.line, found.text)
+        };
     }
 }

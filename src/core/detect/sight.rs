@@ -172,11 +172,12 @@ impl<'s> View<'s> {
         })
     }
 
-    /// The first file that matches one of some globs.
+    /// The first file that matches one of some globs: that it is there is what it tells, whatever its first line says.
     #[must_use]
     pub fn file(&self, globs: &[Glob]) -> Option<Evidence> {
         let file = self.matching(globs).next()?;
-        Some(self.sight.evidence(&self.whole(file), 1))
+        let name = file.rsplit('/').next().unwrap_or(file);
+        Some(Evidence { file: self.whole(file), line: 1, text: name.to_owned() })
     }
 
     /// The first place where a pattern matches in the files that match one of some globs.

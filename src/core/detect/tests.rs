@@ -113,7 +113,6 @@ fn claims_have_evidence() {
         [
             evidence(4, "api/Cargo.toml", "axum = \"0.8\""),
             entry.clone(),
-            evidence(1, "api/src/main.rs", "fn main() {"),
             evidence(5, "api/Cargo.toml", "sqlx = \"0.9\""),
             evidence(6, "api/Cargo.toml", "axum-login = \"0.18\""),
         ]
