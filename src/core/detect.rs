@@ -80,7 +80,7 @@ pub fn detect(known: &Knowledge, packs: &[Pack], sight: &Sight<'_>) -> Result<De
     let roots = manager::Roots::new(known, sight);
     let scene = Scene { known, packs, sight, packages: &packages, roots: &roots };
     let hits: Vec<Hit<'_>> = scene.all().flat_map(|package| scene.hits(package)).collect();
-    let mut projects = told(&hits).into_iter().map(|hit| scene.project(hit)).collect::<Result<Vec<_>>>()?;
+    let mut projects = told(&scene, &hits).into_iter().map(|hit| scene.project(hit)).collect::<Result<Vec<_>>>()?;
     projects.sort_by(|a, b| a.path.cmp(&b.path).then(a.framework.cmp(&b.framework)));
     projects.dedup_by(|a, b| a.path == b.path && a.framework == b.framework);
     let mut passed_over: Vec<String> = packages.passed.iter().map(|(_, folder)| folder.clone()).collect();
@@ -100,7 +100,7 @@ fn verdict(projects: &[Project]) -> Verdict {
 
 /// The hits that are apps of their own: not what another framework in the same folder is built on, and no front end of a
 /// server that it belongs to.
-fn told<'h, 'a>(hits: &'h [Hit<'a>]) -> Vec<&'h Hit<'a>> {
+fn told<'h, 'a>(scene: &Scene<'a>, hits: &'h [Hit<'a>]) -> Vec<&'h Hit<'a>> {
     let kind = |hit: &Hit<'_>| hit.framework.kind;
     let same = |a: &Hit<'_>, b: &Hit<'_>| a.package.folder == b.package.folder;
     let is_covered = |hit: &&Hit<'_>| {
@@ -112,7 +112,12 @@ fn told<'h, 'a>(hits: &'h [Hit<'a>]) -> Vec<&'h Hit<'a>> {
             over || (server && (same(hit, other) || holds(other, &hit.package.folder)))
         })
     };
-    let left: Vec<&Hit<'_>> = hits.iter().filter(|hit| !is_covered(hit) && kind(hit) != Kind::Hidden).collect();
+    let is_told = |hit: &&Hit<'_>| {
+        kind(hit) != Kind::Hidden
+            && !is_covered(hit)
+            && (kind(hit) == Kind::Server || !scene.is_of_library(hit.package))
+    };
+    let left: Vec<&Hit<'_>> = hits.iter().filter(is_told).collect();
     let any = left.iter().any(|hit| kind(hit) != Kind::Site);
     left.into_iter().filter(|hit| !any || kind(hit) != Kind::Site).collect()
 }

@@ -109,7 +109,50 @@ impl<'a> Scene<'a> {
         if first(&framework.not).or_else(|| first(&self.ecosystem(package).not)).is_some() {
             return None;
         }
+        if self.makes(package, framework) || self.is_used(package, &asked) {
+            return None;
+        }
         Some(Hit { package, framework, named, evidence, version })
+    }
+
+    /// Whether what is published for users of a server's framework is in the same folder: pages there are a part of it.
+    pub fn is_of_library(&self, package: &Package<'_>) -> bool {
+        let mut beside =
+            self.all().filter(|other| other.folder == package.folder && other.ecosystem != package.ecosystem);
+        beside.any(|other| {
+            let asked = self.asked(other, None);
+            let is_refused = |framework: &Framework| {
+                let not = framework.not.iter().chain(&self.ecosystem(other).not);
+                framework.kind == Kind::Server
+                    && other.find(&framework.depends, &framework.scopes).is_some()
+                    && not.into_iter().any(|sign| asked.holds(sign).is_some())
+            };
+            self.ecosystem(other).framework.iter().any(is_refused)
+        })
+    }
+
+    /// Whether the project is the framework's own: what else is there is for its tests, its pages or its users.
+    fn makes(&self, package: &Package<'_>, framework: &Framework) -> bool {
+        let mut others =
+            self.all().filter(|other| other.ecosystem == package.ecosystem && other.folder != package.folder);
+        others.any(|other| other.find(&framework.depends, &[Scope::Own]).is_some())
+    }
+
+    /// Whether a package is a part of others of the project, and nothing shows that it is started by itself.
+    fn is_used(&self, package: &Package<'_>, asked: &Asked<'_>) -> bool {
+        let started = &self.ecosystem(package).started;
+        if started.is_empty() || started.iter().any(|sign| asked.holds(sign).is_some()) {
+            return false;
+        }
+        let own: Vec<String> = package
+            .named
+            .iter()
+            .filter(|(_, named)| named.scope == Scope::Own)
+            .map(|(_, named)| named.name.clone())
+            .collect();
+        let mut others =
+            self.all().filter(|other| other.ecosystem == package.ecosystem && other.folder != package.folder);
+        !own.is_empty() && others.any(|other| other.find(&own, &[Scope::Runtime, Scope::Dev]).is_some())
     }
 
     /// What shows that a package which names a framework is an app; empty where only its manifest can be believed.
@@ -127,7 +170,12 @@ impl<'a> Scene<'a> {
                 && other.folder != package.folder
                 && (package.folder.is_empty() || other.folder.starts_with(&format!("{}/", package.folder)))
         };
-        let bare = !framework.strict && !asked.has_sources(self.ecosystem(package)) && !self.all().any(is_below);
+        // Where others have sources, a package without any is a list of versions or an empty place.
+        let ecosystem = self.ecosystem(package);
+        let mut same = self.all().filter(|other| other.ecosystem == package.ecosystem);
+        let bare = !framework.strict
+            && !self.all().any(is_below)
+            && !same.any(|other| self.asked(other, None).has_sources(ecosystem));
         bare.then(Vec::new)
     }
 

@@ -114,7 +114,7 @@ fn what_is_known_is_well_formed() {
     let known = Knowledge::load(&packs).unwrap();
     known.check().unwrap();
     for pack in packs {
-        let labels = known.ecosystems.iter().flat_map(|ecosystem| &ecosystem.framework);
-        assert_eq!(labels.filter(|framework| framework.label == pack.manifest.id).count(), 1, "{}", pack.manifest.id);
+        let mut all = known.ecosystems.iter().flat_map(|ecosystem| &ecosystem.framework);
+        assert!(all.any(|framework| framework.label == pack.manifest.id), "{}", pack.manifest.id);
     }
 }

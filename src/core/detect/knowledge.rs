@@ -72,6 +72,9 @@ pub struct Ecosystem {
     pub app: Vec<Sign>,
     #[serde(default)]
     pub not: Vec<Sign>,
+    /// What shows that a package is started by itself, though others of the project name it; nothing is asked where none are.
+    #[serde(default)]
+    pub started: Vec<Sign>,
     pub language: Vec<Language>,
     /// A file in `_managers/`, whose lock files are files of the managers of the same names.
     #[serde(default)]
@@ -395,7 +398,7 @@ impl Knowledge {
         self.folders.skip.iter().try_for_each(Glob::check)?;
         for ecosystem in &self.ecosystems {
             ecosystem.manifests.iter().chain(&ecosystem.workspaces).try_for_each(Glob::check)?;
-            ecosystem.app.iter().chain(&ecosystem.not).try_for_each(Sign::check)?;
+            ecosystem.app.iter().chain(&ecosystem.not).chain(&ecosystem.started).try_for_each(Sign::check)?;
             ecosystem.language.iter().filter_map(|language| language.when.as_ref()).try_for_each(Sign::check)?;
             ecosystem.manager.iter().flat_map(|one| &one.says).try_for_each(|says| says.pattern.check())?;
             for made in &ecosystem.made {

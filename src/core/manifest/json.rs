@@ -27,6 +27,11 @@ fn tables(text: &str, json: &Value, tables: &[(&str, Scope)]) -> Vec<Named> {
     found
 }
 
+/// What a manifest calls its package.
+fn own(text: &str, json: &Value) -> Option<Named> {
+    Some(Named::own(text, key(text, "name")?, json.get("name")?.as_str()?))
+}
+
 /// Where a key stands first, as one: the same string may be a value before.
 fn key(text: &str, name: &str) -> Option<usize> {
     let quoted = format!("\"{name}\"");
@@ -50,6 +55,7 @@ pub fn npm(text: &str, above: &Above) -> Result<Vec<Named>> {
             ("peerDependencies", Scope::Peer),
         ],
     );
+    found.extend(own(text, &json));
     let workspace = above.iter().find(|(name, _)| name == "pnpm-workspace.yaml");
     let catalogs = workspace.map(|(_, text)| members::catalogs(text)).unwrap_or_default();
     for named in &mut found {
@@ -65,7 +71,9 @@ pub fn npm(text: &str, above: &Above) -> Result<Vec<Named>> {
 /// When the text is not JSON.
 pub fn composer(text: &str) -> Result<Vec<Named>> {
     let (text, json) = parse(text)?;
-    Ok(tables(text, &json, &[("require", Scope::Runtime), ("require-dev", Scope::Dev)]))
+    let mut found = tables(text, &json, &[("require", Scope::Runtime), ("require-dev", Scope::Dev)]);
+    found.extend(own(text, &json));
+    Ok(found)
 }
 
 /// # Errors

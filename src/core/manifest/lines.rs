@@ -19,6 +19,10 @@ pub fn go_mod(text: &str) -> Vec<Named> {
                 block = words.peek() == Some(&"(");
             }
             Some(&")") => block = false,
+            Some(&"module") => {
+                found.extend(words.nth(1).map(|name| Named::on(text, index + 1, name, None, Scope::Own)));
+                continue;
+            }
             _ if block => {}
             _ => continue,
         }

@@ -5,7 +5,10 @@ use serde::Deserialize;
 use toml_edit::{Item, TableLike};
 
 use super::{dotnet, gradle, json, lines, maven, python};
-use crate::core::edit::{cargo_toml, toml::Toml};
+use crate::core::{
+    anchor::line_of,
+    edit::{cargo_toml, toml::Toml},
+};
 
 /// What a package is named for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -20,6 +23,8 @@ pub enum Scope {
     Build,
     /// Only a version, for those that name the package.
     Version,
+    /// The package itself.
+    Own,
 }
 
 /// One dependency that a manifest names.
@@ -43,6 +48,12 @@ impl Named {
         let text = source.lines().nth(line.saturating_sub(1)).unwrap_or_default().trim().to_owned();
         let requirement = requirement.map(str::trim).filter(|written| !written.is_empty()).map(str::to_owned);
         Self { name: name.to_owned(), requirement, scope, line, text }
+    }
+
+    /// What a manifest calls its own package, at a place in `source`.
+    #[must_use]
+    pub fn own(source: &str, at: usize, name: &str) -> Self {
+        Self::on(source, line_of(source, at), name, None, Scope::Own)
     }
 }
 
@@ -96,10 +107,16 @@ pub fn ending(name: &str) -> &str {
     name.rsplit_once('.').map_or("", |(_, ending)| ending)
 }
 
+/// The name that a table gives to the package.
+pub(super) fn own(toml: &Toml<'_>, table: &[&str]) -> Option<Named> {
+    let name = toml.item(table)?.as_table_like()?.get("name")?.as_str()?;
+    Some(Named::on(toml.text(), toml.line(table, "name"), name, None, Scope::Own))
+}
+
 fn cargo(text: &str, above: &Above) -> Result<Vec<Named>> {
     let toml = Toml::parse(text)?;
     let root = above.iter().find(|(name, _)| name == "Cargo.toml").map(|(_, text)| Toml::parse(text)).transpose()?;
-    let mut found = vec![];
+    let mut found: Vec<Named> = own(&toml, &["package"]).into_iter().collect();
     for (table, scope) in [("dependencies", Scope::Runtime), ("dev-dependencies", Scope::Dev)] {
         let names = toml.item(&[table]).and_then(Item::as_table_like).into_iter().flat_map(TableLike::iter);
         found.extend(names.filter_map(|(name, _)| {

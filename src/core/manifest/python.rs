@@ -7,7 +7,7 @@ use regex::Regex;
 use saphyr_parser::{Event, Parser};
 use toml_edit::{Array, Item, TableLike};
 
-use super::named::{Named, Scope};
+use super::named::{Named, Scope, own};
 use crate::core::{
     anchor::line_of,
     edit::{
@@ -21,6 +21,8 @@ use crate::core::{
 pub fn pyproject(text: &str) -> Result<Vec<Named>> {
     let toml = Toml::parse(text)?;
     let mut found = vec![];
+    let names = [&["project"][..], &["tool", "poetry"]].into_iter().find_map(|table| own(&toml, table));
+    found.extend(names.map(|named| Named { name: normal(&named.name), ..named }));
     let table = |path: &[&str]| toml.item(path).and_then(Item::as_table_like);
     if let Some(array) = toml.item(&["project", "dependencies"]).and_then(Item::as_array) {
         listed(&toml, array, Scope::Runtime, &mut found);
