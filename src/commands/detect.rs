@@ -87,8 +87,7 @@ fn one(out: &mut String, project: &Project) {
     }
     _ = writeln!(out, "  because:");
     for found in &project.evidence {
-        let is_there = found.file.ends_with(&found.text);
-        _ = if is_there {
+        _ = if found.is_presence() {
             writeln!(out, "    {}  is there", found.file)
         } else {
             writeln!(out, "    {}:{}  {}", found.file, found.line, found.text)

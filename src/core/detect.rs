@@ -33,6 +33,20 @@ pub struct Evidence {
     pub text: String,
 }
 
+impl Evidence {
+    /// A file that speaks by being there, whatever its first line says.
+    #[must_use]
+    pub fn there(file: String) -> Self {
+        let text = file.rsplit('/').next().unwrap_or(&file).to_owned();
+        Self { file, line: 1, text }
+    }
+
+    #[must_use]
+    pub fn is_presence(&self) -> bool {
+        self.line == 1 && self.file.rsplit('/').next() == Some(&self.text)
+    }
+}
+
 /// One app and what is known of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Project {

@@ -244,6 +244,10 @@ impl<'a> Scene<'a> {
         if let Some(pack) = self.packs.iter().find(|pack| pack.manifest.id == framework.label) {
             self.serve(pack, hit, &mut project)?;
         }
+        // Of a file that is quoted, nothing is said by its being there.
+        let quoted: Vec<String> =
+            project.evidence.iter().filter(|found| !found.is_presence()).map(|found| found.file.clone()).collect();
+        project.evidence.retain(|found| !found.is_presence() || !quoted.contains(&found.file));
         let mut seen: Vec<Evidence> = vec![];
         project.evidence.retain(|found| {
             let fresh = seen.iter().all(|one| (&one.file, one.line) != (&found.file, found.line));

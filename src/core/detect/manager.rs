@@ -83,8 +83,8 @@ fn at(ecosystem: &Ecosystem, place: &Place<'_>) -> Option<Managed> {
     match found.as_slice() {
         [] => None,
         [(manager, file)] => {
-            let evidence = Evidence { file: place.path(file), line: 1, text: file.clone() };
-            Some(Managed { name: Some(manager.name.clone()), evidence: Some(evidence), conflict: None })
+            let evidence = Some(Evidence::there(place.path(file)));
+            Some(Managed { name: Some(manager.name.clone()), evidence, conflict: None })
         }
         several => {
             let files: Vec<String> = several.iter().map(|(_, file)| format!("`{}`", place.path(file))).collect();
@@ -95,7 +95,7 @@ fn at(ecosystem: &Ecosystem, place: &Place<'_>) -> Option<Managed> {
                 names.join(" and ")
             );
             let first = several.first().filter(|_| ecosystem.either);
-            let evidence = first.map(|(_, file)| Evidence { file: place.path(file), line: 1, text: file.clone() });
+            let evidence = first.map(|(_, file)| Evidence::there(place.path(file)));
             Some(Managed { name: first.map(|(one, _)| one.name.clone()), evidence, conflict: Some(conflict) })
         }
     }

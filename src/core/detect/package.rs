@@ -94,7 +94,8 @@ pub fn packages<'s>(known: &Knowledge, sight: &Sight<'_>) -> Packages<'s> {
     }
     let mut unread = vec![];
     let read = |((folder, ecosystem), manifests): ((String, usize), Vec<&String>)| {
-        let manifests: Vec<String> = manifests.into_iter().cloned().collect();
+        let mut manifests: Vec<String> = manifests.into_iter().cloned().collect();
+        manifests.sort_by_key(|path| rank(&known.ecosystems[ecosystem], path));
         let named = named(&known.ecosystems[ecosystem], sight, &manifests, &mut unread);
         Package { ecosystem, folder, manifests, named, view: OnceCell::new() }
     };
@@ -102,6 +103,12 @@ pub fn packages<'s>(known: &Knowledge, sight: &Sight<'_>) -> Packages<'s> {
     unmade(known, sight, &mut all);
     passed.dedup();
     Packages { all, passed, unread }
+}
+
+/// Where a manifest's name stands among those of an ecosystem: what the first says counts.
+fn rank(ecosystem: &Ecosystem, path: &str) -> usize {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    ecosystem.manifests.iter().position(|glob| glob.matches(name)).unwrap_or(usize::MAX)
 }
 
 /// The folder that a file is a manifest of.

@@ -172,12 +172,11 @@ impl<'s> View<'s> {
         })
     }
 
-    /// The first file that matches one of some globs: that it is there is what it tells, whatever its first line says.
+    /// The first file that matches one of some globs.
     #[must_use]
     pub fn file(&self, globs: &[Glob]) -> Option<Evidence> {
         let file = self.matching(globs).next()?;
-        let name = file.rsplit('/').next().unwrap_or(file);
-        Some(Evidence { file: self.whole(file), line: 1, text: name.to_owned() })
+        Some(Evidence::there(self.whole(file)))
     }
 
     /// The first place where a pattern matches in the files that match one of some globs.
