@@ -79,7 +79,12 @@ fn at(ecosystem: &Ecosystem, place: &Place<'_>) -> Option<Managed> {
         }
     }
     let file = |manager: &Manager| manager.files.iter().find(|file| place.has(file)).cloned();
-    let found: Vec<(&Manager, String)> = managers.iter().filter_map(|one| Some((one, file(one)?))).collect();
+    let mut found: Vec<(&Manager, String)> = managers.iter().filter_map(|one| Some((one, file(one)?))).collect();
+    // A lock file says more than settings beside it: those may be of a tool that is used for something else.
+    let is_lock = |(_, name): &(&Manager, String)| name.contains("lock");
+    if found.iter().filter(|one| is_lock(one)).count() == 1 {
+        found.retain(is_lock);
+    }
     match found.as_slice() {
         [] => None,
         [(manager, file)] => {

@@ -1,5 +1,7 @@
 //! Manifests that are JSON: of npm, Composer and Deno, and projects of Nx.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context as _, Result};
 use serde_json::{Map, Value};
 
@@ -39,7 +41,23 @@ fn key(text: &str, name: &str) -> Option<usize> {
     text.match_indices(&quoted).map(|(at, _)| at).find(is_key)
 }
 
-/// A manifest of npm, with versions from the catalogues of a `pnpm-workspace.yaml` above.
+/// The versions in the catalogues of a workspace of bun, by catalogue and package.
+fn catalogs(json: &Value) -> BTreeMap<(String, String), String> {
+    let mut found = BTreeMap::new();
+    for place in [json.get("workspaces"), Some(json)].into_iter().flatten() {
+        let one = place.get("catalog").into_iter().map(|all| ("default", all));
+        let several = place.get("catalogs").and_then(Value::as_object).into_iter().flatten();
+        for (catalog, all) in one.chain(several.map(|(catalog, all)| (catalog.as_str(), all))) {
+            for (name, version) in all.as_object().into_iter().flatten() {
+                let version = version.as_str().unwrap_or_default().to_owned();
+                found.entry((catalog.to_owned(), name.clone())).or_insert(version);
+            }
+        }
+    }
+    found
+}
+
+/// A manifest of npm, with versions from the catalogues of a workspace: a `pnpm-workspace.yaml`, `.yarnrc.yml` or manifest.
 ///
 /// # Errors
 /// When the text is not JSON.
@@ -56,8 +74,21 @@ pub fn npm(text: &str, above: &Above) -> Result<Vec<Named>> {
         ],
     );
     found.extend(own(text, &json));
-    let workspace = above.iter().find(|(name, _)| name == "pnpm-workspace.yaml");
-    let catalogs = workspace.map(|(_, text)| members::catalogs(text)).unwrap_or_default();
+    let is_catalogued = |named: &Named| named.requirement.as_deref().is_some_and(|it| it.starts_with("catalog:"));
+    if !found.iter().any(is_catalogued) {
+        return Ok(found);
+    }
+    let mut catalogs = catalogs(&json);
+    for (name, text) in above {
+        let more = if name == "package.json" {
+            parse(text).map(|(_, json)| self::catalogs(&json)).unwrap_or_default()
+        } else {
+            members::catalogs(text)
+        };
+        for (key, version) in more {
+            catalogs.entry(key).or_insert(version);
+        }
+    }
     for named in &mut found {
         if let Some(catalog) = named.requirement.as_deref().and_then(|written| written.strip_prefix("catalog:")) {
             let catalog = if catalog.is_empty() { "default" } else { catalog };

@@ -6,7 +6,7 @@ use regex::Regex;
 
 use super::named::{Named, Scope};
 
-/// A `go.mod`; what other modules need is left out.
+/// A `go.mod`; what other modules need is there for its version alone.
 #[must_use]
 pub fn go_mod(text: &str) -> Vec<Named> {
     let (mut found, mut block) = (vec![], false);
@@ -26,12 +26,11 @@ pub fn go_mod(text: &str) -> Vec<Named> {
             _ if block => {}
             _ => continue,
         }
-        if comment.trim_start().starts_with("indirect") {
-            continue;
-        }
+        let is_others = comment.trim_start().starts_with("indirect");
+        let scope = if is_others { Scope::Version } else { Scope::Runtime };
         if let (Some(name), Some(version)) = (words.next(), words.next()) {
             let version = version.trim_start_matches('v');
-            found.push(Named::on(text, index + 1, name, Some(version), Scope::Runtime));
+            found.push(Named::on(text, index + 1, name, Some(version), scope));
         }
     }
     found

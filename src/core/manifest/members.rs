@@ -89,14 +89,14 @@ fn yaml_list(text: &str, key: &str) -> Option<Members> {
     Some(listed(found))
 }
 
-/// The versions in the catalogues of a `pnpm-workspace.yaml`, by catalogue and package.
+/// The versions in the catalogues of a `pnpm-workspace.yaml` or `.yarnrc.yml`, by catalogue and package.
 #[must_use]
 pub fn catalogs(text: &str) -> BTreeMap<(String, String), String> {
     let (mut found, mut path, mut key): (_, Vec<String>, Option<String>) = (BTreeMap::new(), vec![], None);
     for event in Parser::new_from_str(text) {
         match event {
             Ok((Event::MappingStart(..) | Event::SequenceStart(..), _)) => path.push(key.take().unwrap_or_default()),
-            Ok((Event::MappingEnd | Event::SequenceEnd, _)) => drop(path.pop()),
+            Ok((Event::MappingEnd | Event::SequenceEnd, _)) => (_, key) = (path.pop(), None),
             Ok((Event::Scalar(value, ..), _)) => {
                 let Some(name) = key.take() else {
                     key = Some(value.into_owned());
