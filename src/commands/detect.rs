@@ -87,10 +87,6 @@ fn one(out: &mut String, project: &Project) {
     }
     _ = writeln!(out, "  because:");
     for found in &project.evidence {
-        _ = if found.is_presence() {
-            writeln!(out, "    {}  is there", found.file)
-        } else {
-            writeln!(out, "    {}:{}  {}", found.file, found.line, found.text)
-        };
+        _ = writeln!(out, "    {found}");
     }
 }

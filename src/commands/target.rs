@@ -248,8 +248,7 @@ fn line(project: &Project) -> String {
 /// The lines that the claim rests on.
 #[must_use]
 pub fn evidence(project: &Project) -> String {
-    let lines = project.evidence.iter().map(|found| format!("  {}:{}  {}", found.file, found.line, found.text));
-    lines.collect::<Vec<_>>().join("\n")
+    project.evidence.iter().map(|found| format!("  {found}")).collect::<Vec<_>>().join("\n")
 }
 
 /// Reads an app for planning: the files that the pack looks at, and every file that it may write.

@@ -6,6 +6,8 @@ mod manager;
 mod package;
 pub mod sight;
 
+use std::fmt;
+
 use anyhow::Result;
 use serde::Serialize;
 
@@ -44,6 +46,13 @@ impl Evidence {
     #[must_use]
     pub fn is_presence(&self) -> bool {
         self.line == 1 && self.file.rsplit('/').next() == Some(&self.text)
+    }
+}
+
+impl fmt::Display for Evidence {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, line, text } = self;
+        if self.is_presence() { write!(out, "{file}  is there") } else { write!(out, "{file}:{line}  {text}") }
     }
 }
 
