@@ -94,7 +94,7 @@ pub fn detect(context: &Context, dir: &Path) -> Result<Detection> {
     let (paths, unlisted) = disk.paths(SHOWN)?;
     let known = Knowledge::load(&context.packs)?;
     let sight = Sight::new(paths, Box::new(|path| disk.found(path)), around(&known, dir)?);
-    let mut detection = detect::detect(&known, &context.packs, &sight)?;
+    let mut detection = detect::detect(&known, &context.packs, &sight);
     detection.unread.extend(unlisted.into_iter().map(|file| format!("{}: {}", file.path, file.why)));
     Ok(detection)
 }

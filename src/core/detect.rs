@@ -8,7 +8,6 @@ pub mod sight;
 
 use std::fmt;
 
-use anyhow::Result;
 use serde::Serialize;
 
 use app::{Hit, Scene};
@@ -95,21 +94,19 @@ pub struct Detection {
 }
 
 /// Looks at the manifests of a folder, and at the sources that these make matter.
-///
-/// # Errors
-/// When a pack in the binary is malformed.
-pub fn detect(known: &Knowledge, packs: &[Pack], sight: &Sight<'_>) -> Result<Detection> {
+#[must_use]
+pub fn detect(known: &Knowledge, packs: &[Pack], sight: &Sight<'_>) -> Detection {
     let packages = package::packages(known, sight);
     let roots = manager::Roots::new(known, sight);
     let scene = Scene { known, packs, sight, packages: &packages, roots: &roots };
     let hits: Vec<Hit<'_>> = scene.all().flat_map(|package| scene.hits(package)).collect();
-    let mut projects = told(&scene, &hits).into_iter().map(|hit| scene.project(hit)).collect::<Result<Vec<_>>>()?;
+    let mut projects: Vec<Project> = told(&scene, &hits).into_iter().map(|hit| scene.project(hit)).collect();
     projects.sort_by(|a, b| a.path.cmp(&b.path).then(a.framework.cmp(&b.framework)));
     projects.dedup_by(|a, b| a.path == b.path && a.framework == b.framework);
     let mut passed_over: Vec<String> = packages.passed.iter().map(|(_, folder)| folder.clone()).collect();
     passed_over.sort_unstable();
     passed_over.dedup();
-    Ok(Detection { verdict: verdict(&projects), projects, unread: packages.unread.clone(), passed_over })
+    Detection { verdict: verdict(&projects), projects, unread: packages.unread.clone(), passed_over }
 }
 
 fn verdict(projects: &[Project]) -> Verdict {

@@ -8,6 +8,7 @@ pub mod detect;
 pub mod edit;
 pub mod facts;
 pub mod generated;
+pub mod glob;
 pub mod lock;
 pub mod manifest;
 pub mod npm;

@@ -1,7 +1,5 @@
 //! One app: what is told of it, and what each claim rests on.
 
-use anyhow::Result;
-
 use super::{
     Evidence, Project,
     knowledge::{Ecosystem, Framework, Kind, Knowledge},
@@ -10,18 +8,14 @@ use super::{
     sight::{Sight, View},
 };
 use crate::core::{
-    anchor::{self, Found, glob_set},
     edit::dependencies::serves,
+    glob::Glob,
     manifest::{
         self,
         named::{Named, Scope},
     },
-    pack::{Anchor, Pack},
-    project::{RelPath, Tree},
+    pack::Pack,
 };
-
-/// The most files in which an anchor is looked for.
-const SOURCES: usize = 2000;
 
 /// A framework in a package.
 pub struct Hit<'a> {
@@ -41,8 +35,6 @@ pub struct Scene<'a> {
     pub packages: &'a Packages<'a>,
     pub roots: &'a Roots,
 }
-
-const ANY: [Scope; 5] = [Scope::Runtime, Scope::Build, Scope::Dev, Scope::Peer, Scope::Version];
 
 impl<'a> Scene<'a> {
     pub fn all(&self) -> std::slice::Iter<'a, Package<'a>> {
@@ -89,13 +81,11 @@ impl<'a> Scene<'a> {
         if of(Scope::Peer) && !of(Scope::Runtime) {
             return None;
         }
-        if named.is_none() && framework.alone.is_empty() && framework.bare.is_empty() {
+        let anywhere =
+            named.is_some() || !framework.alone.is_empty() && self.packages.name(package.ecosystem, &framework.depends);
+        if !anywhere && framework.bare.is_empty() {
             return None;
         }
-        let elsewhere = || {
-            let mut same = self.all().filter(|other| other.ecosystem == package.ecosystem);
-            same.find_map(|other| other.find(&framework.depends, &ANY))
-        };
         let version = self.version(package, framework, named.as_ref());
         let asked = self.asked(package, version.as_deref());
         let first = |signs: &[super::knowledge::Sign]| signs.iter().find_map(|sign| asked.holds(sign));
@@ -103,7 +93,7 @@ impl<'a> Scene<'a> {
         if named.is_some() {
             evidence.extend(self.app(package, framework, &asked)?);
         } else {
-            let found = if elsewhere().is_some() { first(&framework.alone) } else { None };
+            let found = if anywhere { first(&framework.alone) } else { None };
             evidence.extend(found.or_else(|| first(&framework.bare))?);
         }
         if first(&framework.not).or_else(|| first(&self.ecosystem(package).not)).is_some() {
@@ -201,10 +191,7 @@ impl<'a> Scene<'a> {
     }
 
     /// Everything that is told of an app.
-    ///
-    /// # Errors
-    /// When a pack in the binary is malformed.
-    pub fn project(&self, hit: &Hit<'a>) -> Result<Project> {
+    pub fn project(&self, hit: &Hit<'a>) -> Project {
         let (package, framework) = (hit.package, hit.framework);
         let ecosystem = self.ecosystem(package);
         let asked = self.asked(package, hit.version.as_deref());
@@ -242,7 +229,7 @@ impl<'a> Scene<'a> {
             evidence,
         };
         if let Some(pack) = self.packs.iter().find(|pack| pack.manifest.id == framework.label) {
-            self.serve(pack, hit, &mut project)?;
+            self.serve(pack, hit, &mut project);
         }
         // Of a file that is quoted, nothing is said by its being there.
         let quoted: Vec<String> =
@@ -254,20 +241,16 @@ impl<'a> Scene<'a> {
             seen.extend(fresh.then(|| found.clone()));
             fresh
         });
-        Ok(project)
+        project
     }
 
     /// What a pack knows about the app.
-    fn serve(&self, pack: &Pack, hit: &Hit<'_>, project: &mut Project) -> Result<()> {
+    fn serve(&self, pack: &Pack, hit: &Hit<'a>, project: &mut Project) {
         let detect = &pack.manifest.detect;
-        let folder = &hit.package.folder;
-        let start = if folder.is_empty() { 0 } else { folder.len() + 1 };
-        let files: Vec<&str> = self.sight.below(folder).iter().map(|path| &path[start..]).collect();
-        let there = |globs: &[String]| glob_set(globs).map(|set| files.iter().any(|file| set.is_match(file)));
-        if !there(&detect.app)? {
-            let form = || format!("{} is served where there is {}", pack.manifest.name, detect.app.join(" or "));
+        if self.view(hit.package).file(&detect.app).is_none() {
+            let form = || format!("{} is served where there is {}", pack.manifest.name, written(&detect.app));
             project.reason = Some(detect.unserved.clone().unwrap_or_else(form));
-            return Ok(());
+            return;
         }
         let file = |(path, named): &(String, Named)| Some((path.rsplit('/').next()?.to_owned(), named.clone()));
         let manifest = hit.named.as_ref().and_then(file).filter(|(name, _)| detect.manifest.contains(name));
@@ -278,7 +261,7 @@ impl<'a> Scene<'a> {
                 detect.manifest.join(" or "),
                 detect.dependency
             ));
-            return Ok(());
+            return;
         };
         project.stack = Some(pack.manifest.id.clone());
         let requirement = named.requirement.as_deref();
@@ -289,39 +272,11 @@ impl<'a> Scene<'a> {
             }
             None => format!("the version of {} is not written in the manifest", pack.manifest.name),
         });
-        let entry = pack.manifest.anchor.iter().find(|anchor| anchor.id == detect.entry);
-        let old = project.entry.take();
-        project.evidence.retain(|found| Some(found) != old.as_ref());
-        project.entry = entry.map(|entry| self.entry(pack, entry, folder, &files, old)).transpose()?.flatten();
-        let at = project.evidence.len().min(1);
-        project.evidence.splice(at..at, project.entry.clone());
-        Ok(())
     }
+}
 
-    /// The one place of a pack's anchor; `other` where it is nowhere, nothing where there are several.
-    fn entry(
-        &self,
-        pack: &Pack,
-        anchor: &Anchor,
-        folder: &str,
-        files: &[&str],
-        other: Option<Evidence>,
-    ) -> Result<Option<Evidence>> {
-        let set = glob_set(&anchor.globs)?;
-        let whole = |file: &str| super::package::join(folder, file);
-        let ours = files.iter().filter(|file| set.is_match(file)).take(SOURCES);
-        let tree: Tree = ours
-            .filter_map(|file| Some((RelPath::new(file).ok()?, (*self.sight.text(&whole(file))?).clone())))
-            .collect();
-        let place = match anchor::locate(&pack.language, anchor, &anchor.globs, &tree)? {
-            Found::One(place) => place,
-            Found::None => return Ok(other),
-            Found::Several(_) => return Ok(None),
-        };
-        let text = tree.get(&place.path).map_or("", crate::core::project::Text::raw);
-        let line = place.at.map_or(1, |at| anchor::line_of(text, at.range.start));
-        Ok(Some(self.sight.evidence(&whole(place.path.as_str()), line)))
-    }
+fn written(globs: &[Glob]) -> String {
+    globs.iter().map(Glob::written).collect::<Vec<_>>().join(" or ")
 }
 
 /// A login that is there already: a library's, or one of the project's own making.

@@ -1,6 +1,9 @@
 //! Packages: a folder with manifests of one ecosystem, and what they name.
 
-use std::{cell::OnceCell, collections::BTreeMap};
+use std::{
+    cell::OnceCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use super::{
     Evidence,
@@ -75,6 +78,23 @@ pub struct Packages<'s> {
     pub passed: Vec<(usize, String)>,
     /// Manifests that cannot be read, and why.
     pub unread: Vec<String>,
+    /// Every name that a manifest of an ecosystem names.
+    names: BTreeSet<(usize, String)>,
+}
+
+impl Packages<'_> {
+    /// Whether any package of an ecosystem names one of these.
+    #[must_use]
+    pub fn name(&self, ecosystem: usize, wanted: &[String]) -> bool {
+        wanted.iter().any(|wanted| match wanted.split_once('*') {
+            None => self.names.contains(&(ecosystem, wanted.clone())),
+            Some((start, _)) => {
+                let from = self.names.range((ecosystem, start.to_owned())..);
+                let mut near = from.take_while(|(of, name)| *of == ecosystem && name.starts_with(start));
+                near.any(|(_, name)| is(wanted, name))
+            }
+        })
+    }
 }
 
 /// Every package below the folder looked at.
@@ -102,7 +122,10 @@ pub fn packages<'s>(known: &Knowledge, sight: &Sight<'_>) -> Packages<'s> {
     let mut all: Vec<Package<'s>> = found.into_iter().map(read).collect();
     unmade(known, sight, &mut all);
     passed.dedup();
-    Packages { all, passed, unread }
+    let names =
+        all.iter().flat_map(|package| package.named.iter().map(|(_, named)| (package.ecosystem, named.name.clone())));
+    let names = names.collect();
+    Packages { all, passed, unread, names }
 }
 
 /// Where a manifest's name stands among those of an ecosystem: what the first says counts.

@@ -2,12 +2,10 @@
 
 use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
-use super::{
-    Evidence,
-    knowledge::{Glob, Pattern},
-};
+use super::{Evidence, knowledge::Pattern};
 use crate::core::{
     anchor::line_of,
+    glob::Glob,
     project::{RelPath, Text},
 };
 

@@ -6,7 +6,7 @@ use ast_grep_config::SerializableRule;
 use semver::VersionReq;
 use serde::Deserialize;
 
-use crate::core::project::RelPath;
+use crate::core::{glob::Glob, project::RelPath};
 
 /// `pack.toml`. It declares; it never runs code.
 #[derive(Clone, Deserialize)]
@@ -62,9 +62,7 @@ pub struct Detect {
     pub dependency: String,
     pub versions: VersionReq,
     /// Globs below the app's folder; an app that is served has at least one of them.
-    pub app: Vec<String>,
-    /// The anchor that is where the app is served.
-    pub entry: String,
+    pub app: Vec<Glob>,
     /// The command that brings one locked dependency up to date; `{}` stands for its name.
     #[serde(default)]
     pub update: String,
