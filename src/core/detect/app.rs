@@ -2,7 +2,7 @@
 
 use super::{
     Evidence, Project,
-    knowledge::{Ecosystem, Framework, Kind, Knowledge},
+    knowledge::{Ecosystem, Framework, Kind, Knowledge, Pattern},
     manager::{self, Roots},
     package::{Asked, Package, Packages, claim, versions},
     sight::{Sight, View},
@@ -59,7 +59,7 @@ impl<'a> Scene<'a> {
                 if folder {
                     folders.aside.contains(name) || own.contains(name) || name.contains("{{")
                 } else {
-                    folders.aside_files.iter().any(|wanted| super::package::is(wanted, name))
+                    folders.aside_files.find(name).is_some()
                 }
             })
         })
@@ -280,13 +280,13 @@ fn written(globs: &[Glob]) -> String {
 }
 
 /// A login that is there already: a library's, or one of the project's own making.
-fn auth(ecosystem: &Ecosystem, asked: &Asked<'_>, words: &[String]) -> (Option<String>, Vec<Evidence>) {
+fn auth(ecosystem: &Ecosystem, asked: &Asked<'_>, telling: &Pattern) -> (Option<String>, Vec<Evidence>) {
     if let Some((path, named)) = asked.package.find(&ecosystem.auths, &[Scope::Runtime, Scope::Build]) {
         return (Some(named.name.clone()), vec![claim(path, named)]);
     }
     let made = ecosystem.made.iter();
     let found: Vec<(String, Evidence)> = made
-        .filter_map(|made| Some((made.what.clone(), asked.view.telling(&made.r#in, &made.pattern, words)?)))
+        .filter_map(|made| Some((made.what.clone(), asked.view.telling(&made.r#in, &made.pattern, telling)?)))
         .collect();
     let what: Vec<String> = found.iter().map(|(what, _)| what.clone()).collect();
     let told = (!what.is_empty()).then(|| format!("hand-made: {}", what.join(", ")));

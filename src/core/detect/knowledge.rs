@@ -32,10 +32,10 @@ pub struct Folders {
     pub keep: Vec<String>,
     /// Names of folders whose files tell nothing of the app that they are in.
     pub aside: BTreeSet<String>,
-    /// Names of files that do not; `*` stands for anything.
-    pub aside_files: Vec<String>,
-    /// Parts of names of files in which a project's own login would be.
-    pub telling: Vec<String>,
+    /// Names of files that do not.
+    pub aside_files: Pattern,
+    /// Paths of files in which a project's own login would be.
+    pub telling: Pattern,
 }
 
 /// One file for each family of manifests.
@@ -334,6 +334,7 @@ impl Knowledge {
     /// Whether every glob and pattern is one.
     pub fn check(&self) -> Result<()> {
         self.folders.skip.iter().try_for_each(Glob::check)?;
+        [&self.folders.aside_files, &self.folders.telling].into_iter().try_for_each(Pattern::check)?;
         for ecosystem in &self.ecosystems {
             ecosystem.manifests.iter().chain(&ecosystem.workspaces).try_for_each(Glob::check)?;
             ecosystem.app.iter().chain(&ecosystem.not).chain(&ecosystem.started).try_for_each(Sign::check)?;

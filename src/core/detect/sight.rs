@@ -1,6 +1,10 @@
 //! What detection may look at: names of files, and texts that are read when a manifest makes them matter.
 
-use std::{cell::RefCell, collections::HashMap, rc::Rc};
+use std::{
+    cell::{OnceCell, RefCell},
+    collections::HashMap,
+    rc::Rc,
+};
 
 use super::{Evidence, knowledge::Pattern};
 use crate::core::{
@@ -120,6 +124,10 @@ pub struct View<'s> {
     folder: String,
     /// Relative to the folder, sorted.
     files: Vec<&'s str>,
+    /// The same, those nearest to the folder first.
+    near: OnceCell<Vec<&'s str>>,
+    /// Of these, the ones whose paths tell of a login.
+    telling: OnceCell<Vec<&'s str>>,
 }
 
 impl<'s> View<'s> {
@@ -128,27 +136,33 @@ impl<'s> View<'s> {
     pub fn new(sight: &'s Sight<'s>, folder: &str, others: &[&str], is_aside: impl Fn(&str, bool) -> bool) -> Self {
         let start = if folder.is_empty() { 0 } else { folder.len() + 1 };
         let mut files = vec![];
-        // Paths and folders are both sorted, so one pass over each will do.
-        let mut left: Option<String> = None;
+        // Paths are sorted, so what is known of a folder is known of those that follow in it.
+        let (mut left, mut shown): (Option<String>, Option<&str>) = (None, None);
         for path in sight.below(folder) {
             if left.as_ref().is_some_and(|prefix| path.starts_with(prefix)) {
                 continue;
             }
             let inside = &path[start..];
-            let mut ends = inside.match_indices('/').map(|(at, _)| at);
-            let mut from = 0;
-            let hidden = ends.find(|end| {
-                let (name, whole) = (&inside[from..*end], &path[..start + end]);
-                from = end + 1;
-                is_aside(name, true) || others.binary_search(&whole).is_ok()
-            });
-            match hidden {
-                Some(end) => left = Some(format!("{}/", &path[..start + end])),
-                None if is_aside(&inside[from..], false) => {}
-                None => files.push(inside),
+            let (parent, name) = inside.rsplit_once('/').map_or(("", inside), |(parent, name)| (parent, name));
+            if !parent.is_empty() && shown != Some(parent) {
+                let mut from = 0;
+                let mut ends = parent.match_indices('/').map(|(at, _)| at).chain([parent.len()]);
+                let hidden = ends.find(|end| {
+                    let (name, whole) = (&inside[from..*end], &path[..start + end]);
+                    from = end + 1;
+                    is_aside(name, true) || others.binary_search(&whole).is_ok()
+                });
+                if let Some(end) = hidden {
+                    left = Some(format!("{}/", &path[..start + end]));
+                    continue;
+                }
+                shown = Some(parent);
+            }
+            if !is_aside(name, false) {
+                files.push(inside);
             }
         }
-        Self { sight, folder: folder.to_owned(), files }
+        Self { sight, folder: folder.to_owned(), files, near: OnceCell::new(), telling: OnceCell::new() }
     }
 
     #[must_use]
@@ -180,31 +194,45 @@ impl<'s> View<'s> {
     /// The first place where a pattern matches in the files that match one of some globs.
     #[must_use]
     pub fn place(&self, globs: &[Glob], pattern: &Pattern) -> Option<Evidence> {
-        self.first(&self.nearest(globs), TEXTS, pattern)
-    }
-
-    /// The same, only in files whose names have one of some words, and in the few that are nearest.
-    #[must_use]
-    pub fn telling(&self, globs: &[Glob], pattern: &Pattern, words: &[String]) -> Option<Evidence> {
-        let files = self.nearest(globs);
-        let tells = |file: &&str| {
-            let lower = file.to_lowercase();
-            words.iter().any(|word| lower.contains(word))
-        };
-        let telling: Vec<&str> = files.iter().copied().filter(tells).collect();
-        self.first(&telling, TELLING, pattern).or_else(|| self.first(&files, NEAREST, pattern))
-    }
-
-    /// The files that match one of some globs, those nearest to the app's folder first.
-    fn nearest(&self, globs: &[Glob]) -> Vec<&'s str> {
+        if globs.iter().any(|glob| glob.prefix().is_empty()) {
+            let near = self.near().iter().filter(|file| globs.iter().any(|glob| glob.matches(file)));
+            return self.first(near, TEXTS, pattern);
+        }
+        // Few files have a beginning that is told, and these stand together.
         let mut files: Vec<&str> = self.matching(globs).collect();
-        files.sort_by_key(|file| (file.matches('/').count(), *file));
+        files.sort_by_key(|file| nearness(file));
         files.dedup();
-        files
+        self.first(&files, TEXTS, pattern)
     }
 
-    fn first(&self, files: &[&str], most: usize, pattern: &Pattern) -> Option<Evidence> {
-        files.iter().take(most).find_map(|file| {
+    /// The same, only in files whose paths tell of a login, and in the few that are nearest.
+    #[must_use]
+    pub fn telling(&self, globs: &[Glob], pattern: &Pattern, tells: &Pattern) -> Option<Evidence> {
+        let telling = || self.near().iter().copied().filter(|file| tells.find(file).is_some()).collect();
+        let ours = |file: &&&str| globs.iter().any(|glob| glob.matches(file));
+        self.first(self.telling.get_or_init(telling).iter().filter(ours), TELLING, pattern)
+            .or_else(|| self.first(self.near().iter().filter(ours), NEAREST, pattern))
+    }
+
+    /// The files, those nearest to the app's folder first.
+    fn near(&self) -> &[&'s str] {
+        self.near.get_or_init(|| {
+            let mut files = self.files.clone();
+            files.sort_by_cached_key(|file| nearness(file));
+            files
+        })
+    }
+
+    fn first<'f>(
+        &self,
+        files: impl IntoIterator<Item = &'f &'s str>,
+        most: usize,
+        pattern: &Pattern,
+    ) -> Option<Evidence>
+    where
+        's: 'f,
+    {
+        files.into_iter().take(most).find_map(|file| {
             let path = self.whole(file);
             let text = self.sight.text(&path)?;
             let at = pattern.find(text.raw())?;
@@ -212,4 +240,8 @@ impl<'s> View<'s> {
             Some(self.sight.evidence(&path, line_of(text.raw(), at)))
         })
     }
+}
+
+fn nearness(file: &str) -> (usize, &str) {
+    (file.matches('/').count(), file)
 }
