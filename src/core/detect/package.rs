@@ -78,12 +78,12 @@ pub struct Packages<'s> {
     pub passed: Vec<(usize, String)>,
     /// Manifests that cannot be read, and why.
     pub unread: Vec<String>,
-    /// Every name that a manifest of an ecosystem names.
+    /// Every name that a manifest of an ecosystem names, but its own.
     names: BTreeSet<(usize, String)>,
 }
 
 impl Packages<'_> {
-    /// Whether any package of an ecosystem names one of these.
+    /// Whether any package of an ecosystem names one of these, as another.
     #[must_use]
     pub fn name(&self, ecosystem: usize, wanted: &[String]) -> bool {
         wanted.iter().any(|wanted| match wanted.split_once('*') {
@@ -122,8 +122,10 @@ pub fn packages<'s>(known: &Knowledge, sight: &Sight<'_>) -> Packages<'s> {
     let mut all: Vec<Package<'s>> = found.into_iter().map(read).collect();
     unmade(known, sight, &mut all);
     passed.dedup();
-    let names =
-        all.iter().flat_map(|package| package.named.iter().map(|(_, named)| (package.ecosystem, named.name.clone())));
+    let names = all.iter().flat_map(|package| {
+        let others = package.named.iter().filter(|(_, named)| named.scope != Scope::Own);
+        others.map(|(_, named)| (package.ecosystem, named.name.clone()))
+    });
     let names = names.collect();
     Packages { all, passed, unread, names }
 }
