@@ -94,8 +94,8 @@ describe("sessions", () => {
     const renewals = {
       "/auth/reauth": { password: PASSWORD },
       "/auth/password": {
-        current_password: PASSWORD,
-        new_password: "nine grey otters swim",
+        currentPassword: PASSWORD,
+        newPassword: "nine grey otters swim",
       },
     };
     for (const [path, body] of Object.entries(renewals)) {
