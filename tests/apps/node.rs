@@ -17,7 +17,7 @@ use crate::{
 /// What is looked at of a project.
 const OURS: &str = "src/**/*.{ts,tsx}";
 /// Two of a kind, so that one could pass its answer off as another's.
-const WITH_PROVIDERS: [&str; 4] = ["--with", "password,oidc", "--providers", "generic,keycloak"];
+const WITH_PROVIDERS: [&str; 4] = ["--with", "password,oidc,tokens", "--providers", "generic,keycloak"];
 const EVERY_PROVIDER: &str = "google,microsoft,github,gitlab,apple,okta,auth0,keycloak,workos,generic";
 
 /// What `tools/install` puts beside the tests: a Node that current frameworks run on, pnpm, and linters.
@@ -92,7 +92,7 @@ fn is_attacked(app: &Path) {
 fn new_is_checked_and_pleases_the_linters() {
     let _turn = turn_aside();
     let project =
-        checked("express", &["--profile", "strict", "--with", "password,oidc", "--providers", EVERY_PROVIDER]);
+        checked("express", &["--profile", "strict", "--with", "password,oidc,tokens", "--providers", EVERY_PROVIDER]);
     let app = project.dir.join("shop");
     must(Command::new("npm").current_dir(&app).env("PATH", path()).args(["ci", "--ignore-scripts", "--silent"]));
     pleases(&app);
@@ -150,7 +150,7 @@ fn a_next_app_is_checked_attacked_and_pleases_the_linters() {
 #[test]
 fn a_next_app_with_pages_is_lived_in_and_pleases_the_linters() {
     let _turn = turn_aside();
-    let project = made("nextjs", &["--ui", "pages", "--no-check"]);
+    let project = made("nextjs", &["--ui", "pages", "--with", "password,tokens", "--no-check"]);
     let app = project.dir.join("shop");
     must(Command::new("npm").current_dir(&app).env("PATH", path()).args(["install", "--ignore-scripts", "--silent"]));
     let next = app.join("node_modules/next/dist/bin/next");

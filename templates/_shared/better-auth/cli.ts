@@ -4,17 +4,35 @@
  *   disable|enable|revoke USER    acts on one account, at once
  *   revoke --all                  ends everybody's sessions
  *   audit [USER]                  prints what happened to an account, or to all
+[%- if module.tokens %]
+ *   token-key                     prints a new AUTH_TOKEN_KEY
+[%- endif %]
  */
 
+[% if module.tokens -%]
+import { freshKey } from "./bearer/keys[= js =]";
+[% endif -%]
 import { open } from "./db[= js =]";
 import { act, OperatorError, trail } from "./operator[= js =]";
 import { fromEnvironment } from "./settings[= js =]";
 import { SettingError } from "./variables[= js =]";
 
+[% if module.tokens -%]
+const USAGE =
+  "usage: disable|enable|revoke USER, revoke --all, audit [USER], token-key";
+[%- else -%]
 const USAGE = "usage: disable|enable|revoke USER, revoke --all, audit [USER]";
+[%- endif %]
 
 function run(words: readonly string[]): number {
   const [command, whom] = words;
+[%- if module.tokens %]
+  // Asked for before there are settings.
+  if (command === "token-key" && words.length === 1) {
+    console.log(`AUTH_TOKEN_KEY=${freshKey()}`);
+    return 0;
+  }
+[%- endif %]
   const database = open(fromEnvironment().database);
   try {
     if (command === "audit" && words.length <= 2) {

@@ -121,6 +121,33 @@ CREATE TABLE IF NOT EXISTS auth_transaction (
 );
 CREATE INDEX IF NOT EXISTS auth_transaction_browserHash_idx ON auth_transaction (browserHash);
 [%- endif %]
+[%- if module.tokens %]
+CREATE TABLE IF NOT EXISTS auth_token_family (
+  id TEXT NOT NULL PRIMARY KEY,
+  userId TEXT NOT NULL REFERENCES auth_user (id) ON DELETE CASCADE,
+  session TEXT,
+  device TEXT NOT NULL,
+  scope TEXT NOT NULL,
+  amr TEXT NOT NULL,
+  authenticatedAt DATE NOT NULL,
+  epoch INTEGER NOT NULL,
+  createdAt DATE NOT NULL,
+  lastUsedAt DATE NOT NULL,
+  expiresAt DATE NOT NULL,
+  revokedAt DATE
+);
+CREATE INDEX IF NOT EXISTS auth_token_family_userId_idx ON auth_token_family (userId);
+CREATE INDEX IF NOT EXISTS auth_token_family_expiresAt_idx ON auth_token_family (expiresAt);
+CREATE TABLE IF NOT EXISTS auth_refresh_token (
+  id TEXT NOT NULL PRIMARY KEY,
+  tokenHash TEXT NOT NULL UNIQUE,
+  familyId TEXT NOT NULL REFERENCES auth_token_family (id) ON DELETE CASCADE,
+  createdAt DATE NOT NULL,
+  usedAt DATE,
+  expiresAt DATE NOT NULL
+);
+CREATE INDEX IF NOT EXISTS auth_refresh_token_familyId_idx ON auth_refresh_token (familyId);
+[%- endif %]
 CREATE TABLE IF NOT EXISTS auth_throttle (
   id TEXT NOT NULL PRIMARY KEY,
   key TEXT NOT NULL UNIQUE,

@@ -8,6 +8,11 @@ import { createAuthEndpoint } from "better-auth/api";
 import { accountEndpoints } from "./accounts[= js =]";
 import { fault, log } from "./audit[= js =]";
 import * as audit from "./audit[= js =]";
+[% if module.tokens -%]
+import { deviceEndpoints } from "./bearer/devices[= js =]";
+import { apiUser, freshApiUser, scopedApiUser } from "./bearer/guard[= js =]";
+import { tokenEndpoints } from "./bearer/tokens[= js =]";
+[% endif -%]
 import { type AdapterFactory, adapter } from "./db[= js =]";
 import { emailChangeEndpoints } from "./emailChange[= js =]";
 [%- if module.oidc %]
@@ -77,6 +82,40 @@ const SCHEMA = {
     },
   },
 [%- endif %]
+[%- if module.tokens %]
+  authFamily: {
+    modelName: "auth_token_family",
+    fields: {
+      userId: {
+        type: "string",
+        references: { model: "user", field: "id", onDelete: "cascade" },
+      },
+      session: { type: "string", required: false },
+      device: { type: "string" },
+      scope: { type: "string" },
+      amr: { type: "string" },
+      authenticatedAt: { type: "date" },
+      epoch: { type: "number" },
+      createdAt: { type: "date" },
+      lastUsedAt: { type: "date" },
+      expiresAt: { type: "date" },
+      revokedAt: { type: "date", required: false },
+    },
+  },
+  authRefreshToken: {
+    modelName: "auth_refresh_token",
+    fields: {
+      tokenHash: { type: "string", unique: true },
+      familyId: {
+        type: "string",
+        references: { model: "authFamily", field: "id", onDelete: "cascade" },
+      },
+      createdAt: { type: "date" },
+      usedAt: { type: "date", required: false },
+      expiresAt: { type: "date" },
+    },
+  },
+[%- endif %]
   authThrottle: {
     modelName: "auth_throttle",
     fields: {
@@ -123,6 +162,10 @@ function plugin(parts: Parts) {
       ...callbackEndpoints(parts),
       ...identityEndpoints(parts),
 [%- endif %]
+[%- if module.tokens %]
+      ...tokenEndpoints(parts),
+      ...deviceEndpoints(parts),
+[%- endif %]
       // For guards of the application's own routes.
       currentUser: createAuthEndpoint("/current-user", serverOnly, (ctx) =>
         maybe(ctx, parts),
@@ -130,6 +173,17 @@ function plugin(parts: Parts) {
       freshUser: createAuthEndpoint("/fresh-user", serverOnly, (ctx) =>
         fresh(ctx, parts),
       ),
+[%- if module.tokens %]
+      apiUser: createAuthEndpoint("/api-user", serverOnly, (ctx) =>
+        apiUser(ctx, parts),
+      ),
+      scopedApiUser: createAuthEndpoint("/scoped-api-user", serverOnly, (ctx) =>
+        scopedApiUser(ctx, parts, (ctx.query as { scope: string }).scope),
+      ),
+      freshApiUser: createAuthEndpoint("/fresh-api-user", serverOnly, (ctx) =>
+        freshApiUser(ctx, parts),
+      ),
+[%- endif %]
       recordRefusal: createAuthEndpoint("/record-refusal", serverOnly, (ctx) =>
         audit.refusal(
           ctx,

@@ -1,5 +1,8 @@
 /** What the module needs while the application runs. */
 
+[% if module.tokens -%]
+import type { Access } from "./bearer/access[= js =]";
+[% endif -%]
 import type { Keys } from "./throttle[= js =]";
 import type { Outbox } from "./mail[= js =]";
 [%- if module.oidc %]
@@ -15,5 +18,8 @@ export interface Parts {
   readonly keys: Keys;
 [%- if module.oidc %]
   readonly oidc: Oidc;
+[%- endif %]
+[%- if module.tokens %]
+  readonly access: Access;
 [%- endif %]
 }

@@ -1,6 +1,10 @@
 /** What the module holds about a user: to take away, and to delete. */
 
 import * as audit from "./audit[= js =]";
+[%- if module.tokens %]
+import { shown } from "./bearer/devices[= js =]";
+import * as families from "./bearer/families[= js =]";
+[%- endif %]
 import { get, remove } from "./endpoint[= js =]";
 import { perSource } from "./limits[= js =]";
 [%- if module.oidc %]
@@ -67,6 +71,9 @@ export function personalEndpoints(parts: Parts) {
           identities: await identities.of(rows, user.id),
 [%- endif %]
           sessions: await sessionsOf(rows, parts, user),
+[%- if module.tokens %]
+          devices: (await families.of(rows, user.id)).map(shown),
+[%- endif %]
           events,
         };
       });

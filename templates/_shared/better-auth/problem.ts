@@ -10,6 +10,9 @@ const PROBLEMS = {
   ],
 [%- endif %]
   body_too_large: ["PAYLOAD_TOO_LARGE", "The request is too large."],
+[%- if module.tokens %]
+  device_unknown: ["NOT_FOUND", "There is no such device."],
+[%- endif %]
   email_invalid: ["UNPROCESSABLE_ENTITY", "This is not an e-mail address."],
   email_unchanged: [
     "UNPROCESSABLE_ENTITY",
@@ -32,6 +35,16 @@ const PROBLEMS = {
     "UNPROCESSABLE_ENTITY",
     "A field is missing or has the wrong type.",
   ],
+[%- if module.tokens %]
+  invalid_grant: [
+    "BAD_REQUEST",
+    "This refresh token is not valid, was used, or has expired.",
+  ],
+  invalid_scope: [
+    "BAD_REQUEST",
+    "There is no such scope, or it was not granted.",
+  ],
+[%- endif %]
   json_required: ["UNSUPPORTED_MEDIA_TYPE", "The request must be JSON."],
 [%- if module.oidc %]
   last_login_method: [

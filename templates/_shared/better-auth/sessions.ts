@@ -1,6 +1,9 @@
 /** The sessions of the signed-in user: to look at, and to end. */
 
 import * as audit from "./audit[= js =]";
+[%- if module.tokens %]
+import { carryOver } from "./bearer/families[= js =]";
+[%- endif %]
 import type { Rows } from "./db[= js =]";
 import { get, post, remove } from "./endpoint[= js =]";
 import type { Parts } from "./parts[= js =]";
@@ -108,6 +111,10 @@ export function sessionEndpoints(parts: Parts) {
       const id = String((ctx.params as Record<string, string>)["id"]);
       await ctx.context.adapter.transaction(async (rows) => {
         await raiseEpoch(rows, user);
+[%- if module.tokens %]
+        // Programs are none of this, but for those that were signed in from that session.
+        await carryOver(rows, user.id, user.epoch);
+[%- endif %]
         const mine = [
           { field: "userId", value: user.id },
           { field: "id", value: id },

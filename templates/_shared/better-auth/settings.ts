@@ -15,12 +15,17 @@ import {
 import { BlockList, isIP } from "node:net";
 import { join } from "node:path";
 
+[% if module.tokens -%]
+import { freshKey } from "./bearer/keys[= js =]";
+import * as bearer from "./bearer/settings[= js =]";
+[% endif -%]
 [% if module.oidc -%]
 import * as providers from "./oidc/settings[= js =]";
 [% endif -%]
 import {
   isLoopback,
   type Limit,
+  looksRandom,
   number,
   required,
   SettingError,
@@ -76,6 +81,22 @@ const LIMITS = {
   mailSource: ["AUTH_MAIL_SOURCE_LIMIT", 20, 1, 200],
   mailAddress: ["AUTH_MAIL_ADDRESS_LIMIT", 5, 1, 20],
   resendEvery: ["AUTH_RESEND_SECONDS", 180, 1, 86_400],
+[%- if module.tokens %]
+  accessToken: ["AUTH_TOKEN_ACCESS_SECONDS", 600, 1, 900],
+[%- if profile == "strict" %]
+  refreshIdle: ["AUTH_TOKEN_REFRESH_IDLE_SECONDS", 86_400, 1, 86_400],
+  refreshAbsolute: ["AUTH_TOKEN_REFRESH_ABSOLUTE_SECONDS", 86_400, 1, 86_400],
+[%- else %]
+  refreshIdle: ["AUTH_TOKEN_REFRESH_IDLE_SECONDS", 604_800, 1, 2_592_000],
+  refreshAbsolute: [
+    "AUTH_TOKEN_REFRESH_ABSOLUTE_SECONDS",
+    2_592_000,
+    1,
+    2_592_000,
+  ],
+[%- endif %]
+  refreshSource: ["AUTH_TOKEN_REFRESH_SOURCE_LIMIT", 60, 1, 600],
+[%- endif %]
 } as const satisfies Record<string, Limit>;
 
 /** Lifetimes in seconds, and limits. */
@@ -113,6 +134,9 @@ export interface Settings {
 [%- if module.oidc %]
   readonly oidc: providers.Settings;
 [%- endif %]
+[%- if module.tokens %]
+  readonly tokens: bearer.Settings;
+[%- endif %]
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -130,16 +154,17 @@ export function fromEnvironment(
   const values = development
     ? new Map([...developmentValues(given), ...given])
     : given;
+  const baseUrl = origin(
+    required(values, "AUTH_BASE_URL", BASE_URL_FIX),
+    development,
+  );
   return {
     development,
     secret: secret("AUTH_SECRET", required(values, "AUTH_SECRET", SECRET_FIX)),
     oldSecrets: list(values, "AUTH_OLD_SECRETS").map((text) =>
       secret("AUTH_OLD_SECRETS", text),
     ),
-    baseUrl: origin(
-      required(values, "AUTH_BASE_URL", BASE_URL_FIX),
-      development,
-    ),
+    baseUrl,
     appName: values.get("AUTH_APP_NAME") ?? "app",
 [%- if sign_in_page %]
     signInPath: pagePath(values, "AUTH_SIGN_IN_PATH", "[% if ui == "pages" %]/account/sign-in[% else %]/sign-in[% endif %]"),
@@ -153,6 +178,9 @@ export function fromEnvironment(
     policy: policy(values),
 [%- if module.oidc %]
     oidc: providers.read(values, development),
+[%- endif %]
+[%- if module.tokens %]
+    tokens: bearer.read(values, baseUrl),
 [%- endif %]
   };
 }
@@ -200,11 +228,16 @@ function policy(values: Values): Policy {
 function developmentValues(values: Values): Map<string, string> {
   mkdirSync(DEVELOPMENT_FOLDER, { recursive: true, mode: 0o700 });
   const kept = readEnv(DEVELOPMENT_FILE);
-  if (!values.has("AUTH_SECRET") && !kept.has("AUTH_SECRET")) {
-    const made = randomBytes(32).toString("base64");
-    appendPrivately(DEVELOPMENT_FILE, `AUTH_SECRET=${made}\n`);
-    kept.set("AUTH_SECRET", made);
-  }
+  const keep = (name: string, make: () => string) => {
+    if (values.has(name) || kept.has(name)) return;
+    const made = make();
+    appendPrivately(DEVELOPMENT_FILE, `${name}=${made}\n`);
+    kept.set(name, made);
+  };
+  keep("AUTH_SECRET", () => randomBytes(32).toString("base64"));
+[%- if module.tokens %]
+  keep("AUTH_TOKEN_KEY", freshKey);
+[%- endif %]
   const made = new Map([
     ["AUTH_BASE_URL", `http://localhost:${values.get("PORT") ?? "3000"}`],
     ["DATABASE_URL", `sqlite:${join(DEVELOPMENT_FOLDER, "auth.db")}`],
@@ -237,10 +270,7 @@ function appendPrivately(file: string, line: string): void {
   chmodSync(file, 0o600);
 }
 
-/**
- * At least 32 bytes that look random (ASVS 11.2.3): text, repetition and counting have few different
- * values and steps.
- */
+/** At least 32 bytes that look random (ASVS 11.2.3). */
 function secret(name: string, text: string): Buffer {
   const data = decoded(text);
   if (data === undefined || data.length < 32) {
@@ -250,14 +280,8 @@ function secret(name: string, text: string): Buffer {
       SECRET_FIX,
     );
   }
-  const bytes = [...data];
-  const steps = bytes
-    .slice(1)
-    .map((byte, index) => (byte - (bytes[index] ?? 0) + 256) % 256);
-  const isText = bytes.every((byte) => byte >= 32 && byte < 127);
-  if (new Set(bytes).size < 18 || new Set(steps).size < 18 || isText) {
+  if (!looksRandom(data))
     throw new SettingError(name, "does not look random", SECRET_FIX);
-  }
   return data;
 }
 

@@ -202,6 +202,23 @@ export async function notify(
   if (verdict.isAllowed) parts.mail.send(notice(email, what, visit().ip));
 }
 
+/** The account of an address and a password that may sign in. */
+[% if module.tokens %]export [% endif %]async function admitted(
+  ctx: Context,
+  parts: Parts,
+  given: { readonly email: string; readonly password: string },
+): Promise<UserRow> {
+  await perSource(ctx, parts, "login", parts.settings.policy.loginSource);
+  const email = canonical(given.email);
+  const user = await prove(ctx, parts, email, normalized(given.password));
+  if (!user.emailVerified) {
+    const reason = "email_unverified";
+    await audit.refusal(ctx, parts, "login_refused", reason, user.id);
+    throw new Problem(reason);
+  }
+  return user;
+}
+
 export function signInEndpoints(parts: Parts) {
   const { policy } = parts.settings;
   return {
@@ -209,24 +226,7 @@ export function signInEndpoints(parts: Parts) {
       "/login",
       { email: z.string(), password: z.string() },
       async (ctx, fields) => {
-        await perSource(ctx, parts, "login", policy.loginSource);
-        const email = canonical(fields.email);
-        const user = await prove(
-          ctx,
-          parts,
-          email,
-          normalized(fields.password),
-        );
-        if (!user.emailVerified) {
-          await audit.refusal(
-            ctx,
-            parts,
-            "login_refused",
-            "email_unverified",
-            user.id,
-          );
-          throw new Problem("email_unverified");
-        }
+        const user = await admitted(ctx, parts, fields);
         const before = await sessionToken(ctx, parts);
         const given = { userId: user.id, epoch: user.epoch, before };
         await store.keep(

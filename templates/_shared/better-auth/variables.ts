@@ -42,6 +42,16 @@ export function number(
   return found;
 }
 
+/** Text, repetition and counting have few different values and steps. */
+export function looksRandom(data: Buffer): boolean {
+  const bytes = [...data];
+  const steps = bytes
+    .slice(1)
+    .map((byte, index) => (byte - (bytes[index] ?? 0) + 256) % 256);
+  const isText = bytes.every((byte) => byte >= 32 && byte < 127);
+  return new Set(bytes).size >= 18 && new Set(steps).size >= 18 && !isText;
+}
+
 export function isLoopback(host: string): boolean {
   const bare = host.replace(/^\[|\]$/g, "").replace(/^::ffff:/i, "");
   return (

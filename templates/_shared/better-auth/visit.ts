@@ -23,6 +23,10 @@ export interface Visit {
   /** Marks the browser that began a sign-in at a provider. */
   readonly transaction: string | undefined;
 [%- endif %]
+[%- if module.tokens %]
+  /** The `Authorization` headers, each as it came. */
+  readonly authorization: readonly string[];
+[%- endif %]
 }
 
 export interface CookieNames {
@@ -95,6 +99,9 @@ export function visitOf(request: IncomingMessage, settings: Settings): Visit {
     browser: cookie(request, names.browser),
 [%- if module.oidc %]
     transaction: cookie(request, names.transaction),
+[%- endif %]
+[%- if module.tokens %]
+    authorization: request.headersDistinct["authorization"] ?? [],
 [%- endif %]
   };
 }

@@ -8,6 +8,9 @@ import { after, before, describe, test } from "node:test";
 
 import { getMigrations } from "better-auth/db/migration";
 
+[% if module.tokens -%]
+import { Access } from "../bearer/access[= js =]";
+[% endif -%]
 import { adapter, open } from "../db[= js =]";
 import { options } from "../engine[= js =]";
 import { Outbox } from "../mail[= js =]";
@@ -44,6 +47,9 @@ describe("settings", () => {
       "AUTH_MAIL_FROM",
       "DATABASE_URL",
       "SMTP_URL",
+[%- if module.tokens %]
+      "AUTH_TOKEN_KEY",
+[%- endif %]
     ]) {
       refused({ [name]: "" }, name);
     }
@@ -126,6 +132,9 @@ describe("settings", () => {
       keys: new Keys(settings),
 [%- if module.oidc %]
       oidc: new Oidc(settings.oidc, calls(settings.oidc)),
+[%- endif %]
+[%- if module.tokens %]
+      access: new Access(settings),
 [%- endif %]
     };
     const given = { ...options(parts, adapter(database)), database };

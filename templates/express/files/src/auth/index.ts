@@ -18,6 +18,11 @@ import type {
 } from "express";
 
 import { fault } from "./audit[= js =]";
+[%- if module.tokens %]
+import { Access } from "./bearer/access[= js =]";
+import type { ApiUser } from "./bearer/guard[= js =]";
+import { SURFACE as TOKENS } from "./bearer/surface[= js =]";
+[%- endif %]
 import { [% if module.oidc and 'apple' in providers %]collected, [% endif %]type JsonObject, read } from "./body[= js =]";
 import { refusal } from "./csrf[= js =]";
 import { open } from "./db[= js =]";
@@ -45,6 +50,9 @@ import {
   visitOf,
 } from "./visit[= js =]";
 
+[% if module.tokens -%]
+export type { ApiUser } from "./bearer/guard[= js =]";
+[% endif -%]
 export type { Settings } from "./settings[= js =]";
 export type { User } from "./user[= js =]";
 
@@ -63,6 +71,9 @@ const SURFACE: readonly (readonly [string, RegExp])[] = [
   ["DELETE", /^\/auth\/(?:account|sessions\/[A-Za-z0-9]{1,64})$/],
 [%- if module.oidc %]
   ...PROVIDERS,
+[%- endif %]
+[%- if module.tokens %]
+  ...TOKENS,
 [%- endif %]
 ];
 
@@ -100,23 +111,19 @@ export class Auth {
     const database = open(settings.database);
     this.settings = settings;
     this.mail = mail;
+    const parts = {
+      settings,
+      mail,
+      hasher: new Hasher(),
+      keys: new Keys(settings),
 [%- if module.oidc %]
-    this.engine = engine(
-      {
-        settings,
-        mail,
-        hasher: new Hasher(),
-        keys: new Keys(settings),
-        oidc: new Oidc(settings.oidc, call),
-      },
-      database,
-    );
-[%- else %]
-    this.engine = engine(
-      { settings, mail, hasher: new Hasher(), keys: new Keys(settings) },
-      database,
-    );
+      oidc: new Oidc(settings.oidc, call),
 [%- endif %]
+[%- if module.tokens %]
+      access: new Access(settings),
+[%- endif %]
+    };
+    this.engine = engine(parts, database);
     this.#close = () => {
       mail.close();
       database.close();
@@ -133,6 +140,9 @@ export class Auth {
 // By request, since an application may be mounted in another.
 const attached = new WeakMap<IncomingMessage, Auth>();
 const users = new WeakMap<IncomingMessage, User>();
+[%- if module.tokens %]
+const apiUsers = new WeakMap<IncomingMessage, ApiUser>();
+[%- endif %]
 
 /**
  * Adds the routes and what guards need to an application, before anything else of it. Settings are read
@@ -297,22 +307,16 @@ function refuse(response: ExpressResponse, error: unknown): void {
   response.status(problem.statusCode).json({ code, message });
 }
 
-/** A guard: finds out who asks, and lets nobody else through. */
-function guard(
-  find: (auth: Auth, headers: Headers) => Promise<User | undefined>,
+/** A guard: finds out who asks, and lets nobody through at whom `admit` throws. */
+function guarding(
+  admit: (auth: Auth, request: ExpressRequest, visit: Visit) => Promise<void>,
 ): RequestHandler {
   return (request, response, next) => {
     const check = async () => {
       const auth = attached.get(request);
       if (!auth) throw new Problem("unavailable");
       refuseRemoteDevelopment(auth, request);
-      const visit = visitOf(request, auth.settings);
-      await refuseForeign(auth, request, visit);
-      const user = await during(visit, () =>
-        find(auth, new Headers(headersOf(auth, visit))),
-      );
-      if (!user) throw new Problem("not_signed_in");
-      users.set(request, user);
+      await admit(auth, request, visitOf(request, auth.settings));
       // The answer is for one user: it stays out of caches (ASVS 14.3.2).
       response.set("Cache-Control", "no-store");
     };
@@ -325,6 +329,20 @@ function guard(
       },
     );
   };
+}
+
+/** A guard of what people do in a browser. */
+function guard(
+  find: (auth: Auth, headers: Headers) => Promise<User | undefined>,
+): RequestHandler {
+  return guarding(async (auth, request, visit) => {
+    await refuseForeign(auth, request, visit);
+    const user = await during(visit, () =>
+      find(auth, new Headers(headersOf(auth, visit))),
+    );
+    if (!user) throw new Problem("not_signed_in");
+    users.set(request, user);
+  });
 }
 
 /** Lets signed-in users through; everybody else gets 401. */
@@ -344,3 +362,43 @@ export function currentUser(request: IncomingMessage): User {
     throw new Error("no guard was in front of this route: add `requireUser`");
   return user;
 }
+[%- if module.tokens %]
+
+/** A guard of an API. No cookie counts here, so it does not matter which site a request comes from. */
+function apiGuard(find: (auth: Auth) => Promise<ApiUser>): RequestHandler {
+  return guarding(async (auth, request, visit) => {
+    const { id, device, scope, authTime } = await during(visit, () =>
+      find(auth),
+    );
+    apiUsers.set(request, { id, device, scope, authTime });
+  });
+}
+
+/** Lets programs through that have an access token; everybody else gets 401. */
+export const requireApiUser: RequestHandler = apiGuard((auth) => {
+  return auth.engine.api.apiUser();
+});
+
+/** Lets programs through whose access token has the scope; everybody else gets 401 or 403. */
+export function requireScope(scope: string): RequestHandler {
+  return apiGuard((auth) =>
+    auth.engine.api.scopedApiUser({ query: { scope } }),
+  );
+}
+
+/** Lets programs through whose user signed in lately; everybody else gets 401 or 403. */
+export const requireFreshApiUser: RequestHandler = apiGuard((auth) => {
+  return auth.engine.api.freshApiUser();
+});
+
+/** The user of the program that a guard let through. Without a guard before it, this is an error. */
+export function currentApiUser(request: IncomingMessage): ApiUser {
+  const user = apiUsers.get(request);
+  if (!user) {
+    throw new Error(
+      "no guard was in front of this route: add `requireApiUser`",
+    );
+  }
+  return user;
+}
+[%- endif %]

@@ -8,18 +8,24 @@
 import { headers } from "next/headers";
 import { redirect } from "next/navigation";
 
+[% if module.tokens -%]
+import type { ApiUser } from "./bearer/guard";
+[% endif -%]
 import { [% if ui == "pages" %]incoming, [% endif %]isShown } from "./incoming";
 [%- if ui == "pages" %]
 import { REAUTH } from "./pages/forms";
 [%- endif %]
 import { running } from "./running";
-import type { [% if ui == "pages" %]Ask, [% endif %]Level[% if ui == "pages" %], Shown[% endif %] } from "./server";
+import type { [% if ui == "pages" %]Ask, [% endif %]Level[% if module.tokens %], Need[% endif %][% if ui == "pages" %], Shown[% endif %] } from "./server";
 import type { User } from "./user";
 
+[% if module.tokens -%]
+export type { ApiUser } from "./bearer/guard";
+[% endif -%]
 export type { User } from "./user";
 
-type Handler<C> = (
-  user: User,
+type Handler<U, C> = (
+  user: U,
   request: Request,
   context: C,
 ) => Response | Promise<Response>;
@@ -76,14 +82,31 @@ export async function requireFreshUser(): Promise<User> {
 [%- endif %]
 
 /** For handlers: lets signed-in users through; everybody else gets 401. */
-export function withUser<C>(run: Handler<C>) {
+export function withUser<C>(run: Handler<User, C>) {
   return guarded("any", run);
 }
 
 /** For handlers: lets users through who [% if module.oidc %]signed in[% else %]entered the password[% endif %] lately; everybody else gets 401 or 403. */
-export function withFreshUser<C>(run: Handler<C>) {
+export function withFreshUser<C>(run: Handler<User, C>) {
   return guarded("fresh", run);
 }
+[%- if module.tokens %]
+
+/** For handlers: lets programs through that have an access token; everybody else gets 401. */
+export function withApiUser<C>(run: Handler<ApiUser, C>) {
+  return guardedApi("any", run);
+}
+
+/** For handlers: lets programs through whose access token has the scope; everybody else gets 401 or 403. */
+export function withScope<C>(scope: string, run: Handler<ApiUser, C>) {
+  return guardedApi({ scope }, run);
+}
+
+/** For handlers: lets programs through whose user signed in lately; everybody else gets 401 or 403. */
+export function withFreshApiUser<C>(run: Handler<ApiUser, C>) {
+  return guardedApi("fresh", run);
+}
+[%- endif %]
 
 [% if ui == "pages" -%]
 /** For the module's own pages: what an endpoint shows whoever asks. */
@@ -104,12 +127,21 @@ async function find(level: Level): Promise<User | undefined> {
   return running().user(level);
 }
 
-function guarded<C>(level: Level, run: Handler<C>) {
+function guarded<C>(level: Level, run: Handler<User, C>) {
   return async (request: Request, context: C): Promise<Response> => {
     await refuseStored();
     return running().guard(level, (user) => run(user, request, context));
   };
 }
+[%- if module.tokens %]
+
+function guardedApi<C>(need: Need, run: Handler<ApiUser, C>) {
+  return async (request: Request, context: C): Promise<Response> => {
+    await refuseStored();
+    return running().guardApi(need, (user) => run(user, request, context));
+  };
+}
+[%- endif %]
 
 /**
  * Tells Next that the answer is for this request alone: it is neither rendered before nor stored. A route

@@ -5,6 +5,11 @@ import type { IncomingMessage } from "node:http";
 import { isAPIError } from "better-auth/api";
 
 import { fault } from "./audit";
+[%- if module.tokens %]
+import { Access } from "./bearer/access";
+import type { ApiUser } from "./bearer/guard";
+import { SURFACE as TOKENS } from "./bearer/surface";
+[%- endif %]
 import { [% if module.oidc and 'apple' in providers %]collected, [% endif %]type JsonObject, read } from "./body";
 import { refusal } from "./csrf";
 import { open } from "./db";
@@ -54,6 +59,9 @@ const SURFACE: readonly (readonly [string, RegExp])[] = [
 [%- if module.oidc %]
   ...PROVIDERS,
 [%- endif %]
+[%- if module.tokens %]
+  ...TOKENS,
+[%- endif %]
 ];
 
 // ASVS 3.4.1 (HSTS), 3.4.3 (CSP), 3.4.4 (nosniff), 3.4.5 (Referrer-Policy), 3.4.6 (framing), 3.4.8
@@ -73,6 +81,11 @@ const HEADERS = {
 /** How lately [% if module.oidc %]somebody must have signed in[% else %]the password must have been entered[% endif %]. */
 export type Level = "any" | "fresh";
 
+[% if module.tokens -%]
+/** What an access token must be good for. */
+export type Need = { readonly scope: string } | Level;
+
+[% endif -%]
 /** Asks an endpoint of the module. */
 [% if ui == "pages" -%]
 export type Ask<T> = (
@@ -107,23 +120,19 @@ export class Auth {
     const database = open(settings.database);
     this.settings = settings;
     this.mail = mail;
+    const parts = {
+      settings,
+      mail,
+      hasher: new Hasher(),
+      keys: new Keys(settings),
 [%- if module.oidc %]
-    this.#engine = engine(
-      {
-        settings,
-        mail,
-        hasher: new Hasher(),
-        keys: new Keys(settings),
-        oidc: new Oidc(settings.oidc, call),
-      },
-      database,
-    );
-[%- else %]
-    this.#engine = engine(
-      { settings, mail, hasher: new Hasher(), keys: new Keys(settings) },
-      database,
-    );
+      oidc: new Oidc(settings.oidc, call),
 [%- endif %]
+[%- if module.tokens %]
+      access: new Access(settings),
+[%- endif %]
+    };
+    this.#engine = engine(parts, database);
     this.#close = () => {
       mail.close();
       database.close();
@@ -173,24 +182,32 @@ export class Auth {
   }
 
   /** Answers a request of a handler of the application's own; only users get to `run`. */
-  async guard(
-    level: Level,
-    run: (user: User) => Response | Promise<Response>,
-  ): Promise<Response> {
-    let user: User;
-    try {
-      const found = await this.user(level);
-      if (!found) throw new Problem("not_signed_in");
-      user = found;
-    } catch (error) {
-      return refused(error, new Headers());
-    }
-    const { body, headers, status, statusText } = await run(user);
-    const kept = new Headers(headers);
-    // The answer is for one user: it stays out of caches (ASVS 14.3.2).
-    kept.set("Cache-Control", "no-store");
-    return new Response(body, { headers: kept, status, statusText });
+  guard(level: Level, run: Run<User>): Promise<Response> {
+    return guarded(() => this.user(level), run);
   }
+[%- if module.tokens %]
+
+  /** The same for programs with an access token. */
+  guardApi(need: Need, run: Run<ApiUser>): Promise<Response> {
+    return guarded(() => this.#apiUser(need), run);
+  }
+
+  /** Whose access token it is. No cookie counts here, so it does not matter which site a request comes from. */
+  async #apiUser(need: Need): Promise<ApiUser> {
+    const received = incoming();
+    this.#refuseRemoteDevelopment(received);
+    const { api } = this.#engine;
+    const found = await during(visitOf(received, this.settings), () =>
+      typeof need === "object"
+        ? api.scopedApiUser({ query: need })
+        : need === "fresh"
+          ? api.freshApiUser()
+          : api.apiUser(),
+    );
+    const { id, device, scope, authTime } = found;
+    return { id, device, scope, authTime };
+  }
+[%- endif %]
 
   /** Who asks, or nobody. A request from another site is refused, and so is a password of long ago. */
   async user(level: Level): Promise<User | undefined> {
@@ -328,6 +345,28 @@ export class Auth {
       throw new Problem("unavailable");
     }
   }
+}
+
+/** What answers a request once it is known who asks. */
+type Run<U> = (user: U) => Response | Promise<Response>;
+
+async function guarded<U>(
+  find: () => Promise<U | undefined>,
+  run: Run<U>,
+): Promise<Response> {
+  let user: U;
+  try {
+    const found = await find();
+    if (!found) throw new Problem("not_signed_in");
+    user = found;
+  } catch (error) {
+    return refused(error, new Headers());
+  }
+  const { body, headers, status, statusText } = await run(user);
+  const kept = new Headers(headers);
+  // The answer is for one user: it stays out of caches (ASVS 14.3.2).
+  kept.set("Cache-Control", "no-store");
+  return new Response(body, { headers: kept, status, statusText });
 }
 
 function refused(error: unknown, headers: Headers): Response {

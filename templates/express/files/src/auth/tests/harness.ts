@@ -11,10 +11,23 @@ import { DatabaseSync } from "node:sqlite";
 import express from "express";
 import { createTransport } from "nodemailer";
 
+[% if module.tokens -%]
+import { freshKey } from "../bearer/keys[= js =]";
+[% endif -%]
 import {
   attach,
+[%- if module.tokens %]
+  currentApiUser,
+[%- endif %]
   currentUser,
+[%- if module.tokens %]
+  requireApiUser,
+  requireFreshApiUser,
+[%- endif %]
   requireFreshUser,
+[%- if module.tokens %]
+  requireScope,
+[%- endif %]
   requireUser,
 } from "../index[= js =]";
 import { Outbox } from "../mail[= js =]";
@@ -40,6 +53,9 @@ export function environment(folder: string): Record<string, string> {
     AUTH_MAIL_ADDRESS_LIMIT: "20",
     DATABASE_URL: `sqlite:${join(folder, "auth.db")}`,
     SMTP_URL: "smtp://127.0.0.1:1",
+[%- if module.tokens %]
+    AUTH_TOKEN_KEY: freshKey(),
+[%- endif %]
 [%- if module.oidc %]
     ...PROVIDERS,
 [%- endif %]
@@ -200,6 +216,17 @@ export class Lab {
     app.post("/close", requireFreshUser, (request, response) => {
       response.json({ id: currentUser(request).id });
     });
+[%- if module.tokens %]
+    app.post("/api", requireScope("read"), (request, response) => {
+      response.json(currentApiUser(request));
+    });
+    app.get("/api/any", requireApiUser, (request, response) => {
+      response.json(currentApiUser(request));
+    });
+    app.get("/api/fresh", requireFreshApiUser, (request, response) => {
+      response.json(currentApiUser(request));
+    });
+[%- endif %]
     const inner = express();
     inner.get("/private", requireUser, (request, response) => {
       response.json({ id: currentUser(request).id });

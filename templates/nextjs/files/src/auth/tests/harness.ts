@@ -18,6 +18,10 @@ import { text } from "node:stream/consumers";
 
 import { createTransport } from "nodemailer";
 
+[% if module.tokens -%]
+import type { ApiUser } from "../bearer/guard";
+import { freshKey } from "../bearer/keys";
+[% endif -%]
 import { watch } from "../incoming";
 import { Outbox } from "../mail";
 [%- if module.oidc %]
@@ -42,6 +46,9 @@ export function environment(folder: string): Record<string, string> {
     AUTH_MAIL_ADDRESS_LIMIT: "20",
     DATABASE_URL: `sqlite:${join(folder, "auth.db")}`,
     SMTP_URL: "smtp://127.0.0.1:1",
+[%- if module.tokens %]
+    AUTH_TOKEN_KEY: freshKey(),
+[%- endif %]
 [%- if module.oidc %]
     ...PROVIDERS,
 [%- endif %]
@@ -99,12 +106,20 @@ async function serve(
     ...(body ? { body, duplex: "half" } : {}),
   });
   const shown = (user: User) => Response.json({ id: user.id });
-  const answer =
-    path === "/private"
-      ? await auth.guard("any", shown)
-      : path === "/close"
-        ? await auth.guard("fresh", shown)
-        : await auth.answer(request);
+[%- if module.tokens %]
+  const told = (user: ApiUser) => Response.json(user);
+[%- endif %]
+  const handlers: Record<string, () => Promise<Response>> = {
+    "/private": () => auth.guard("any", shown),
+    "/close": () => auth.guard("fresh", shown),
+[%- if module.tokens %]
+    "/api": () => auth.guardApi({ scope: "read" }, told),
+    "/api/any": () => auth.guardApi("any", told),
+    "/api/fresh": () => auth.guardApi("fresh", told),
+[%- endif %]
+  };
+  const handler = handlers[path ?? ""] ?? (() => auth.answer(request));
+  const answer = await handler();
   response.statusCode = answer.status;
   response.setHeaders(answer.headers);
   response.end(answer.body ? await text(answer.body) : undefined);
