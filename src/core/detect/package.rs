@@ -138,8 +138,9 @@ fn rank(ecosystem: &Ecosystem, path: &str) -> usize {
 
 /// The folder that a file is a manifest of.
 fn owner<'f>(ecosystem: &Ecosystem, folder: &'f str, name: &str) -> Option<&'f str> {
-    let (above, last) = folder.rsplit_once('/').unwrap_or(("", folder));
-    if ecosystem.inside.iter().any(|inside| inside == last) {
+    // A folder of lists may have one for each of several kinds.
+    let mut near = upwards(folder).take(2).map(|at| at.rsplit_once('/').unwrap_or(("", at)));
+    if let Some((above, last)) = near.find(|(_, last)| ecosystem.inside.iter().any(|inside| inside == last)) {
         let path = format!("{last}/{name}");
         return ecosystem.manifests.iter().any(|glob| glob.matches(&path)).then_some(above);
     }

@@ -29,7 +29,7 @@ pub fn go_mod(text: &str) -> Vec<Named> {
         let is_others = comment.trim_start().starts_with("indirect");
         let scope = if is_others { Scope::Version } else { Scope::Runtime };
         if let (Some(name), Some(version)) = (words.next(), words.next()) {
-            let version = version.trim_start_matches('v');
+            let version = version.trim_start_matches('v').trim_end_matches("+incompatible");
             found.push(Named::on(text, index + 1, name, Some(version), scope));
         }
     }
