@@ -104,7 +104,10 @@ pub struct Language {
 #[serde(deny_unknown_fields)]
 pub struct Manager {
     pub name: String,
-    /// Files that only it writes, beside its lock files, in the app's folder or in one above.
+    /// Its lock files, beside those that a file in `_managers/` knows.
+    #[serde(default)]
+    pub locks: Vec<String>,
+    /// Other files that are its own. What they say counts less: a tool may be there for something else.
     #[serde(default)]
     pub files: Vec<String>,
     /// What a manifest says of it, in one of these files.
@@ -291,7 +294,9 @@ impl Knowledge {
         let mut names = BTreeMap::new();
         for ecosystem in &self.ecosystems {
             let managers = &ecosystem.manager;
-            names.extend(managers.iter().flat_map(|one| &one.files).map(|name| (name.as_str(), false)));
+            names.extend(
+                managers.iter().flat_map(|one| one.locks.iter().chain(&one.files)).map(|name| (name.as_str(), false)),
+            );
             let said = managers.iter().flat_map(|one| &one.says).map(|says| says.file.as_str());
             let roots = ecosystem.workspaces.iter().map(Glob::written).filter(|name| !name.contains('*'));
             let texts = ecosystem.inherits.iter().map(String::as_str).chain(said).chain(roots);
@@ -306,7 +311,7 @@ fn add_locks(ecosystem: &mut Ecosystem) -> Result<()> {
     let known = pack::managers(name)?;
     for manager in &mut ecosystem.manager {
         let locks = known.iter().find(|one| one.name == manager.name).map(|one| one.lock.clone());
-        manager.files.splice(0..0, locks.unwrap_or_default());
+        manager.locks.splice(0..0, locks.unwrap_or_default());
     }
     Ok(())
 }

@@ -78,13 +78,14 @@ fn at(ecosystem: &Ecosystem, place: &Place<'_>) -> Option<Managed> {
             return Some(Managed { name: Some(manager.name.clone()), evidence, conflict: None });
         }
     }
-    let file = |manager: &Manager| manager.files.iter().find(|file| place.has(file)).cloned();
-    let mut found: Vec<(&Manager, String)> = managers.iter().filter_map(|one| Some((one, file(one)?))).collect();
-    // A lock file says more than settings beside it: those may be of a tool that is used for something else.
-    let is_lock = |(_, name): &(&Manager, String)| name.contains("lock");
-    if found.iter().filter(|one| is_lock(one)).count() == 1 {
-        found.retain(is_lock);
-    }
+    let of = |files: fn(&Manager) -> &Vec<String>| -> Vec<(&Manager, String)> {
+        let file = |manager: &Manager| files(manager).iter().find(|file| place.has(file)).cloned();
+        managers.iter().filter_map(|one| Some((one, file(one)?))).collect()
+    };
+    let found = match of(|manager| &manager.locks) {
+        locks if locks.is_empty() => of(|manager| &manager.files),
+        locks => locks,
+    };
     match found.as_slice() {
         [] => None,
         [(manager, file)] => {
