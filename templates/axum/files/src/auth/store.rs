@@ -88,7 +88,7 @@ impl Store {
             .execute(&mut *tx)
             .await?;
             if inserted.rows_affected() == 1 {
-                self.evict(&mut tx, grant).await?;
+                self.evict(&mut tx, grant, &record.id).await?;
                 tx.commit().await?;
                 return Ok(true);
             }
@@ -97,15 +97,16 @@ impl Store {
         Ok(false)
     }
 
-    /// Ends the oldest sessions beyond the limit (ASVS 7.1.2).
-    async fn evict(&self, db: &mut Connection, grant: &Grant) -> sqlx::Result<()> {
+    /// Ends the oldest sessions beyond the limit (ASVS 7.1.2), never the one that has just begun.
+    async fn evict(&self, db: &mut Connection, grant: &Grant, newest: &Id) -> sqlx::Result<()> {
         let evicted = sqlx::query(
-            "DELETE FROM auth_sessions WHERE user_id = $1 AND id_hash NOT IN
-                 (SELECT id_hash FROM auth_sessions WHERE user_id = $1
-                  ORDER BY created_at DESC, last_seen_at DESC LIMIT $2)",
+            "DELETE FROM auth_sessions WHERE user_id = $1 AND id_hash <> $2 AND id_hash NOT IN
+                 (SELECT id_hash FROM auth_sessions WHERE user_id = $1 AND id_hash <> $2
+                  ORDER BY created_at DESC, last_seen_at DESC LIMIT $3)",
         )
         .bind(&grant.user_id)
-        .bind(self.policy.sessions)
+        .bind(hash(newest))
+        .bind(self.policy.sessions - 1)
         .execute(&mut *db)
         .await?;
         if evicted.rows_affected() > 0 {
