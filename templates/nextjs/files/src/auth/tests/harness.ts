@@ -33,55 +33,7 @@ import { Auth } from "../server";
 import { fromEnvironment[% if module.oidc %], type Settings[% endif %] } from "../settings";
 import type { User } from "../user";
 
-export const ORIGIN = "https://app.example.com";
-export const PASSWORD = "seven quiet herons cross";
-
-/** Settings of production, with limits that are out of the way. */
-export function environment(folder: string): Record<string, string> {
-  return {
-    AUTH_SECRET: randomBytes(32).toString("base64"),
-    AUTH_BASE_URL: ORIGIN,
-    AUTH_MAIL_FROM: "App <app@example.com>",
-    AUTH_TRUSTED_PROXIES: "127.0.0.1",
-    AUTH_MAIL_ADDRESS_LIMIT: "20",
-    DATABASE_URL: `sqlite:${join(folder, "auth.db")}`,
-    SMTP_URL: "smtp://127.0.0.1:1",
-[%- if module.tokens %]
-    AUTH_TOKEN_KEY: freshKey(),
-[%- endif %]
-[%- if module.oidc %]
-    ...PROVIDERS,
-[%- endif %]
-  };
-}
-
-[% if module.oidc -%]
-/** Settings of the providers, none of which is called. */
-const PROVIDERS = Object.fromEntries(
-  PRESETS.flatMap((preset) => [
-    [variable(preset, "ISSUER"), "https://id.example.com"],
-    [variable(preset, "CLIENT_ID"), "client"],
-    [variable(preset, "CLIENT_SECRET"), "secret"],
-  ]),
-);
-
-[% endif -%]
-export interface Letter {
-  to: string;
-  subject: string;
-  text: string;
-}
-
-export interface Answer {
-  status: number;
-  headers: Headers;
-  cookies: string[];
-  body: Record<string, unknown>;
-  text: string;
-}
-
-export type Json = Record<string, unknown> | string;
-
+[% include "better_auth_harness_settings.ts" %]
 /** The servers that stand for Next's. */
 export const servers = new WeakSet<Server>();
 
@@ -133,84 +85,7 @@ export async function listening(server: Server): Promise<string> {
   return `http://127.0.0.1:${String(port)}`;
 }
 
-/** A browser: keeps cookies, and says where its requests come from. */
-export class Client {
-  readonly cookies = new Map<string, string>();
-  readonly #base: string;
-  ip: string;
-
-  constructor(base: string) {
-    this.#base = base;
-    this.ip = `198.51.${String(randomBytes(1)[0])}.${String(randomBytes(1)[0])}`;
-  }
-
-  /** Another browser with the same cookies. */
-  copy(): Client {
-    const other = new Client(this.#base);
-    for (const [name, value] of this.cookies) other.cookies.set(name, value);
-    return other;
-  }
-
-  async call(
-    method: string,
-    path: string,
-    json?: Json,
-    headers: Record<string, string> = {},
-  ): Promise<Answer> {
-    const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`);
-    const given = {
-      "x-forwarded-for": this.ip,
-      ...(method === "GET" ? {} : { origin: ORIGIN }),
-      ...(cookie.length > 0 ? { cookie: cookie.join("; ") } : {}),
-      ...(json === undefined ? {} : { "content-type": "application/json" }),
-      ...headers,
-    };
-    const body = typeof json === "object" ? JSON.stringify(json) : json;
-    const kept = Object.entries(given).filter(([, value]) => value !== "");
-    const answer = await fetch(this.#base + path, {
-      method,
-      headers: Object.fromEntries(kept),
-      redirect: "manual",
-      ...(body === undefined ? {} : { body }),
-    });
-    const text = await answer.text();
-    const cookies = answer.headers.getSetCookie();
-    for (const line of cookies) this.#keep(line);
-    const parsed: unknown = text.startsWith("{") ? JSON.parse(text) : {};
-    const { status } = answer;
-    const shown = parsed as Record<string, unknown>;
-    return { status, headers: answer.headers, cookies, body: shown, text };
-  }
-
-  get(path: string, headers: Record<string, string> = {}): Promise<Answer> {
-    return this.call("GET", path, undefined, headers);
-  }
-
-  post(
-    path: string,
-    json: Json = {},
-    headers: Record<string, string> = {},
-  ): Promise<Answer> {
-    return this.call("POST", path, json, headers);
-  }
-
-  login(email: string, password = PASSWORD): Promise<Answer> {
-    return this.post("/auth/login", { email, password });
-  }
-
-  async isSignedIn(): Promise<boolean> {
-    return (await this.get("/auth/me")).status === 200;
-  }
-
-  #keep(line: string): void {
-    const [pair = ""] = line.split(";", 1);
-    const name = pair.slice(0, pair.indexOf("="));
-    const value = pair.slice(pair.indexOf("=") + 1);
-    if (value === "") this.cookies.delete(name);
-    else this.cookies.set(name, value);
-  }
-}
-
+[% include "better_auth_harness_client.ts" %]
 export class Lab {
   readonly letters: Letter[] = [];
   readonly file: string;
@@ -275,47 +150,4 @@ export class Lab {
     return new Client(await this.#base);
   }
 
-  close(): Promise<void> {
-    return this.#close();
-  }
-
-  email(): string {
-    this.#people += 1;
-    return `person${String(this.#people)}@example.com`;
-  }
-
-  /** The mails to an address so far, once there are so many. */
-  async mails(to: string, count = 1): Promise<Letter[]> {
-    for (let tries = 0; tries < 400; tries += 1) {
-      const found = this.letters.filter((letter) => letter.to === to);
-      if (found.length >= count) return found;
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    throw new Error(`not ${String(count)} mails for ${to}`);
-  }
-
-  /** The token in the newest mail to an address. */
-  async token(to: string, count = 1): Promise<string> {
-    const newest = (await this.mails(to, count)).at(-1);
-    return /token=([\w-]+)/.exec(newest?.text ?? "")?.[1] ?? "";
-  }
-
-  /** Somebody with a confirmed address, signed in. */
-  async member(): Promise<{ email: string; client: Client }> {
-    const email = this.email();
-    const client = await this.client();
-    await client.post("/auth/register", { email, password: PASSWORD });
-    await client.post("/auth/verify", { token: await this.token(email) });
-    return { email, client };
-  }
-
-  /** What stands in the database. */
-  rows(sql: string): Record<string, unknown>[] {
-    const database = new DatabaseSync(this.file);
-    try {
-      return database.prepare(sql).all();
-    } finally {
-      database.close();
-    }
-  }
-}
+[% include "better_auth_harness_mail.ts" -%]
