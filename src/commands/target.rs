@@ -30,12 +30,6 @@ use crate::{
     },
 };
 
-/// The manifest that may declare a workspace.
-const WORKSPACE: &str = "Cargo.toml";
-
-/// The files of other kinds of workspaces, by the manifest of what may be a member.
-const ROOTS: [(&str, &str); 2] = [("package.json", "pnpm-workspace.yaml"), ("package.json", "package.json")];
-
 /// An app, read.
 pub struct Target {
     /// The workspace root, or the app's own folder; everything that is written is below it.
@@ -93,7 +87,7 @@ pub fn detect(context: &Context, dir: &Path) -> Result<Detection> {
     let disk = open(context, dir)?;
     let (paths, unlisted) = disk.paths(SHOWN)?;
     let known = Knowledge::load(&context.packs)?;
-    let sight = Sight::new(paths, Box::new(|path| disk.found(path)), around(&known, dir)?);
+    let sight = Sight::new(paths, Box::new(|path| disk.found(path)), around(&known, &context.packs, dir)?);
     let mut detection = detect::detect(&known, &context.packs, &sight);
     detection.unread.extend(unlisted.into_iter().map(|file| format!("{}: {}", file.path, file.why)));
     Ok(detection)
@@ -102,10 +96,10 @@ pub fn detect(context: &Context, dir: &Path) -> Result<Detection> {
 /// The folders above, up to the root of the repository or of the workspace: workspaces that the folder may be a member
 /// of, lock files.
 /// Of a folder in no repository, only a workspace of its own kind above counts.
-fn around(known: &Knowledge, dir: &Path) -> Result<Vec<Above>> {
+fn around(known: &Knowledge, packs: &[Pack], dir: &Path) -> Result<Vec<Above>> {
     let dir = fresh::resolved(&absolute(dir)?)?;
-    let any = ROOTS.map(|(manifest, _)| manifest);
-    let listed = listed_above(&dir, &any).map_or(0, |root| dir.components().count() - root.components().count());
+    let roots: BTreeSet<&String> = packs.iter().flat_map(roots).collect();
+    let listed = listed_above(&dir, roots).map_or(0, |root| dir.components().count() - root.components().count());
     let depth = below_repository(&dir)?.matches('/').count().max(listed);
     let mut found = vec![];
     for (index, folder) in dir.ancestors().enumerate().skip(1) {
@@ -115,7 +109,7 @@ fn around(known: &Knowledge, dir: &Path) -> Result<Vec<Above>> {
             let text = if matters { text(&disk, name).ok().flatten() } else { None };
             there.then(|| (name.to_owned(), text.unwrap_or_default()))
         };
-        let names = known.outside().into_iter().filter(|(name, _)| index <= depth || *name == WORKSPACE);
+        let names = known.outside().into_iter().filter(|(name, _)| index <= depth || *name == manifest::CARGO);
         let files: Vec<(String, Text)> = names.filter_map(|(name, matters)| read(name, matters)).collect();
         if !files.is_empty() {
             let below = dir.strip_prefix(folder).unwrap_or(Path::new("")).to_string_lossy().replace('\\', "/");
@@ -260,8 +254,7 @@ pub fn read(context: &Context, place: &Where, path: &str, pack: Option<&Pack>) -
     let above = if may_be_member(&app, pack)? {
         above(&app)?
     } else {
-        let kinds = pack.map_or(&[][..], |pack| &pack.manifest.detect.manifest);
-        listed_above(&app, kinds).map(|root| (root, Workspace::default()))
+        listed_above(&app, pack.iter().copied().flat_map(roots)).map(|root| (root, Workspace::default()))
     };
     let (root, workspace) = above.unwrap_or_else(|| (app.clone(), Workspace::default()));
     let base = open(context, &root)?;
@@ -303,8 +296,14 @@ fn package_lock(base: &Disk, pack: Option<&Pack>) -> Result<Option<Text>> {
     Ok(None)
 }
 
-/// The root of a workspace that lists the app among its members.
-fn listed_above(app: &Path, kinds: &[impl AsRef<str>]) -> Option<PathBuf> {
+/// The files in which package managers of a stack find the members of a workspace.
+fn roots(pack: &Pack) -> impl Iterator<Item = &String> {
+    pack.managers.iter().flat_map(|manager| &manager.roots)
+}
+
+/// The root of a workspace that lists the app among its members, in one of some files.
+fn listed_above<'f>(app: &Path, files: impl IntoIterator<Item = &'f String>) -> Option<PathBuf> {
+    let files: Vec<&String> = files.into_iter().collect();
     app.ancestors().skip(1).find_map(|root| {
         let disk = Disk::open(root).ok()?;
         let member = app.strip_prefix(root).unwrap_or(Path::new("")).to_string_lossy().replace('\\', "/");
@@ -312,16 +311,15 @@ fn listed_above(app: &Path, kinds: &[impl AsRef<str>]) -> Option<PathBuf> {
             let found = text(&disk, file).ok().flatten();
             found.and_then(|found| members(file, found.raw())).is_some_and(|members| members.hold(&member))
         };
-        let mut files = ROOTS.iter().filter(|(manifest, _)| kinds.iter().any(|kind| kind.as_ref() == *manifest));
-        files.any(|(_, file)| lists(file)).then(|| root.to_owned())
+        files.iter().any(|file| lists(file)).then(|| root.to_owned())
     })
 }
 
 /// Only a manifest of the workspace's own kind makes a folder its member.
 fn may_be_member(app: &Path, pack: Option<&Pack>) -> Result<bool> {
     let kinds = pack.map(|pack| &pack.manifest.detect.manifest);
-    let other = kinds.is_some_and(|kinds| !kinds.iter().any(|name| name == WORKSPACE));
-    Ok(!other && text(&Disk::open(app)?, WORKSPACE)?.is_some())
+    let other = kinds.is_some_and(|kinds| !kinds.iter().any(|name| name == manifest::CARGO));
+    Ok(!other && text(&Disk::open(app)?, manifest::CARGO)?.is_some())
 }
 
 fn reads(pack: Option<&Pack>) -> Result<globset::GlobSet> {
@@ -366,9 +364,9 @@ pub fn workspace_above(dir: &Path) -> Result<Option<PathBuf>> {
     let member = dir.strip_prefix(parent).unwrap_or(Path::new(""));
     for root in parent.ancestors() {
         let Ok(disk) = Disk::open(root) else { continue };
-        let Ok(Some(found)) = text(&disk, WORKSPACE) else { continue };
+        let Ok(Some(found)) = text(&disk, manifest::CARGO) else { continue };
         let inside = parent.strip_prefix(root).unwrap_or(Path::new("")).join(member);
-        if manifest::is_workspace(WORKSPACE, found.raw(), &inside.to_string_lossy().replace('\\', "/")) {
+        if manifest::is_workspace(manifest::CARGO, found.raw(), &inside.to_string_lossy().replace('\\', "/")) {
             return Ok(Some(root.to_owned()));
         }
     }
@@ -378,15 +376,15 @@ pub fn workspace_above(dir: &Path) -> Result<Option<PathBuf>> {
 /// The workspace root that a folder is a member of: its path, and its manifest.
 fn above(dir: &Path) -> Result<Option<(PathBuf, Workspace)>> {
     let dir = absolute(dir)?;
-    let own = text(&Disk::open(&dir)?, WORKSPACE)?;
-    if own.as_ref().is_some_and(|own| manifest::is_workspace(WORKSPACE, own.raw(), "")) {
+    let own = text(&Disk::open(&dir)?, manifest::CARGO)?;
+    if own.as_ref().is_some_and(|own| manifest::is_workspace(manifest::CARGO, own.raw(), "")) {
         return Ok(Some((dir, Workspace { manifest: own, lock: None })));
     }
     for root in dir.ancestors().skip(1) {
         let Ok(disk) = Disk::open(root) else { continue };
-        let Ok(Some(found)) = text(&disk, WORKSPACE) else { continue };
+        let Ok(Some(found)) = text(&disk, manifest::CARGO) else { continue };
         let member = dir.strip_prefix(root).unwrap_or(Path::new("")).to_string_lossy().replace('\\', "/");
-        if manifest::is_workspace(WORKSPACE, found.raw(), &member) {
+        if manifest::is_workspace(manifest::CARGO, found.raw(), &member) {
             return Ok(Some((root.to_owned(), Workspace { manifest: Some(found), lock: None })));
         }
     }

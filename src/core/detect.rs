@@ -156,16 +156,15 @@ fn below<'p>(path: &'p str, folder: &str) -> Option<&'p str> {
 
 /// The nearest folder above, with the manifest of a Cargo workspace that does not leave this one out.
 fn cargo_workspace(sight: &Sight<'_>, folder: &str) -> Option<(String, Text)> {
-    const NAME: &str = "Cargo.toml";
     for at in upwards(folder).filter(|at| *at != folder) {
-        let text = sight.text(&join(at, NAME));
+        let text = sight.text(&join(at, manifest::CARGO));
         let member = below(folder, at).unwrap_or(folder);
-        if let Some(text) = text.filter(|text| manifest::is_workspace(NAME, text.raw(), member)) {
+        if let Some(text) = text.filter(|text| manifest::is_workspace(manifest::CARGO, text.raw(), member)) {
             return Some((at.to_owned(), (*text).clone()));
         }
     }
     let texts = sight.above.iter().flat_map(|above| above.files.iter().map(move |(name, text)| (above, name, text)));
-    let mut cargo = texts.filter(|(_, name, _)| name.as_str() == NAME);
+    let mut cargo = texts.filter(|(_, name, _)| name.as_str() == manifest::CARGO);
     let found = cargo.find(|(above, name, text)| manifest::is_workspace(name, text.raw(), &join(&above.below, folder)));
     found.map(|(above, _, text)| (above.path.clone(), text.clone()))
 }

@@ -24,10 +24,13 @@ use super::{
     project::{Text, Tree},
 };
 
+/// The manifest whose workspaces hold every crate below that they do not leave out.
+pub const CARGO: &str = "Cargo.toml";
+
 /// Whether a manifest declares a workspace that `member` (a folder relative to it) may belong to.
 #[must_use]
 pub fn is_workspace(name: &str, text: &str, member: &str) -> bool {
-    let Ok(toml) = (if name == "Cargo.toml" { Toml::parse(text) } else { return false }) else { return false };
+    let Ok(toml) = (if name == CARGO { Toml::parse(text) } else { return false }) else { return false };
     let Some(workspace) = toml.item(&["workspace"]).and_then(Item::as_table_like) else { return false };
     let excluded = workspace.get("exclude").and_then(Item::as_array).into_iter().flatten();
     !excluded.filter_map(|path| path.as_str()).any(|path| {
@@ -41,7 +44,7 @@ pub fn is_workspace(name: &str, text: &str, member: &str) -> bool {
 /// # Errors
 /// When the manifest cannot be read.
 pub fn path_outside(name: &str, text: &str, app: &str) -> Result<Option<String>> {
-    if name != "Cargo.toml" {
+    if name != CARGO {
         return Ok(None);
     }
     let toml = Toml::parse(text)?;

@@ -403,6 +403,8 @@ pub struct Manager {
     pub name: String,
     /// The lock files that it writes.
     pub lock: Vec<String>,
+    /// The files at the root of a workspace that list its members.
+    pub roots: Vec<String>,
     /// What fetches the dependencies.
     pub install: Vec<String>,
     #[serde(default)]
