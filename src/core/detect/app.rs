@@ -99,7 +99,7 @@ impl<'a> Scene<'a> {
         if first(&framework.not).or_else(|| first(&self.ecosystem(package).not)).is_some() {
             return None;
         }
-        if self.makes(package, framework) || self.is_used(package, &asked) {
+        if self.makes(package, framework) || self.is_under(package, framework) || self.is_used(package, &asked) {
             return None;
         }
         Some(Hit { package, framework, named, evidence, version })
@@ -126,6 +126,17 @@ impl<'a> Scene<'a> {
         let mut others =
             self.all().filter(|other| other.ecosystem == package.ecosystem && other.folder != package.folder);
         others.any(|other| other.find(&framework.depends, &[Scope::Own]).is_some())
+    }
+
+    /// Whether a framework is what one that the project makes is built on: in that one's package, and where it is tried.
+    fn is_under(&self, package: &Package<'_>, framework: &Framework) -> bool {
+        let is_over = |other: &&Framework| other.label != framework.label && other.over.contains(&framework.label);
+        self.ecosystem(package).framework.iter().filter(is_over).any(|over| {
+            if package.find(&over.depends, &[Scope::Runtime, Scope::Dev, Scope::Build]).is_some() {
+                return self.makes(package, over);
+            }
+            package.find(&over.depends, &[Scope::Own]).is_some()
+        })
     }
 
     /// Whether a package is a part of others of the project, and nothing shows that it is started by itself.

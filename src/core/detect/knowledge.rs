@@ -47,7 +47,11 @@ pub struct Ecosystem {
     /// Folders whose manifests are those of the folder that they are in.
     #[serde(default)]
     pub inside: Vec<String>,
+    /// Manifests that may hold settings of tools alone: without a name or a dependency they make no package below another.
+    #[serde(default)]
+    pub settings: Vec<Glob>,
     /// Files that make a folder a package where no manifest does, there or above; with a slash before it, only at the top.
+    /// Of a path, the folder is the one above all of it.
     #[serde(default)]
     pub marks: Vec<String>,
     /// Files in folders above that manifests inherit from.
@@ -341,7 +345,12 @@ impl Knowledge {
         self.folders.skip.iter().try_for_each(Glob::check)?;
         [&self.folders.aside_files, &self.folders.telling].into_iter().try_for_each(Pattern::check)?;
         for ecosystem in &self.ecosystems {
-            ecosystem.manifests.iter().chain(&ecosystem.workspaces).try_for_each(Glob::check)?;
+            ecosystem
+                .manifests
+                .iter()
+                .chain(&ecosystem.workspaces)
+                .chain(&ecosystem.settings)
+                .try_for_each(Glob::check)?;
             ecosystem.app.iter().chain(&ecosystem.not).chain(&ecosystem.started).try_for_each(Sign::check)?;
             ecosystem.language.iter().filter_map(|language| language.when.as_ref()).try_for_each(Sign::check)?;
             ecosystem.manager.iter().flat_map(|one| &one.says).try_for_each(|says| says.pattern.check())?;

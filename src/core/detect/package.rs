@@ -120,6 +120,7 @@ pub fn packages<'s>(known: &Knowledge, sight: &Sight<'_>) -> Packages<'s> {
         Package { ecosystem, folder, manifests, named, view: OnceCell::new() }
     };
     let mut all: Vec<Package<'s>> = found.into_iter().map(read).collect();
+    without_settings(known, &mut all, &unread);
     unmade(known, sight, &mut all);
     passed.dedup();
     let names = all.iter().flat_map(|package| {
@@ -128,6 +129,25 @@ pub fn packages<'s>(known: &Knowledge, sight: &Sight<'_>) -> Packages<'s> {
     });
     let names = names.collect();
     Packages { all, passed, unread, names }
+}
+
+/// Takes out what holds settings of tools alone: its files are those of the package above.
+fn without_settings(known: &Knowledge, all: &mut Vec<Package<'_>>, unread: &[String]) {
+    let says_nothing = |package: &Package<'_>| {
+        package.named.is_empty()
+            && package.manifests.iter().all(|path| {
+                let name = path.rsplit('/').next().unwrap_or(path);
+                let is_read = !unread.iter().any(|file| file.starts_with(&format!("{path}: ")));
+                is_read && known.ecosystems[package.ecosystem].settings.iter().any(|glob| glob.matches(name))
+            })
+    };
+    let saying = all.iter().filter(|package| !says_nothing(package));
+    let saying: BTreeSet<(usize, String)> = saying.map(|package| (package.ecosystem, package.folder.clone())).collect();
+    let is_below = |package: &Package<'_>| {
+        let mut above = upwards(&package.folder).skip(1);
+        above.any(|at| saying.contains(&(package.ecosystem, at.to_owned())))
+    };
+    all.retain(|package| saying.contains(&(package.ecosystem, package.folder.clone())) || !is_below(package));
 }
 
 /// Where a manifest's name stands among those of an ecosystem: what the first says counts.
@@ -160,12 +180,9 @@ fn skipped(known: &Knowledge, folder: &str) -> bool {
 fn unmade(known: &Knowledge, sight: &Sight<'_>, packages: &mut Vec<Package<'_>>) {
     let mut found = vec![];
     for path in sight.paths() {
-        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
         for (index, ecosystem) in known.ecosystems.iter().enumerate() {
-            let is_mark = |mark: &String| mark == name || (folder.is_empty() && mark.strip_prefix('/') == Some(name));
-            if ecosystem.marks.iter().any(is_mark) && !skipped(known, folder) {
-                found.push((folder, index));
-            }
+            let folder = ecosystem.marks.iter().find_map(|mark| marked(path, mark));
+            found.extend(folder.filter(|folder| !skipped(known, folder)).map(|folder| (folder, index)));
         }
     }
     found.sort_unstable();
@@ -177,6 +194,17 @@ fn unmade(known: &Knowledge, sight: &Sight<'_>, packages: &mut Vec<Package<'_>>)
             let view = OnceCell::new();
             packages.push(Package { ecosystem, folder: folder.to_owned(), manifests: vec![], named: vec![], view });
         }
+    }
+}
+
+/// The folder that a mark, if a path is one, makes a package.
+fn marked<'p>(path: &'p str, mark: &str) -> Option<&'p str> {
+    match mark.strip_prefix('/') {
+        Some(top) => (path == top).then_some(""),
+        None => match path.strip_suffix(mark)? {
+            "" => Some(""),
+            above => above.strip_suffix('/'),
+        },
     }
 }
 
@@ -219,15 +247,13 @@ fn inherited(ecosystem: &Ecosystem, sight: &Sight<'_>, folder: &str, name: &str,
     let above = sight.above.iter().flat_map(|above| &above.files);
     found.extend(above.filter(|(name, _)| ecosystem.inherits.contains(name)).cloned());
     // A crate belongs to one workspace: the nearest above that does not leave it out, or itself.
-    if name == CARGO {
+    if name == manifest::CARGO {
         let root = super::cargo_workspace(sight, folder).map(|(_, text)| text);
-        let own = manifest::is_workspace(CARGO, own.raw(), "").then(|| own.clone());
-        found = root.or(own).map(|text| (CARGO.to_owned(), text)).into_iter().collect();
+        let own = manifest::is_workspace(manifest::CARGO, own.raw(), "").then(|| own.clone());
+        found = root.or(own).map(|text| (manifest::CARGO.to_owned(), text)).into_iter().collect();
     }
     found
 }
-
-const CARGO: &str = "Cargo.toml";
 
 /// What a sign is asked of.
 pub struct Asked<'a> {

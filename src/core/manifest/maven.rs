@@ -20,6 +20,7 @@ pub fn pom(text: &str, above: &Above) -> Result<Vec<Named>> {
     }
     let read = |node: Node<'_, '_>, scope: Scope| entry(text, node, scope, &properties);
     let mut found: Vec<Named> = child(root, "parent").and_then(|node| read(node, Scope::Build)).into_iter().collect();
+    found.extend(own(text, root, &properties));
     let profiles = children(root, "profiles").flat_map(|all| children(all, "profile"));
     for part in std::iter::once(root).chain(profiles) {
         let dependencies = children(part, "dependencies").flat_map(|all| children(all, "dependency"));
@@ -61,6 +62,14 @@ fn collect(root: Node<'_, '_>, properties: &mut BTreeMap<String, String>) {
     if let Some(version) = value(root, "version") {
         properties.entry("project.version".to_owned()).or_insert_with(|| version.to_owned());
     }
+}
+
+/// The project's own name. A group that is its parent's tells nothing: any project may have a framework's parent.
+fn own(text: &str, root: Node<'_, '_>, properties: &BTreeMap<String, String>) -> Option<Named> {
+    let artifact = child(root, "artifactId")?;
+    let group = resolved(value(root, "groupId")?, properties)?;
+    let name = format!("{group}:{}", artifact.text().unwrap_or_default().trim());
+    Some(Named::own(text, artifact.range().start, &name))
 }
 
 fn entry(text: &str, node: Node<'_, '_>, scope: Scope, properties: &BTreeMap<String, String>) -> Option<Named> {

@@ -98,11 +98,22 @@ static LIST: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"(?s)\binstall_requires\s*=\s*\[(.*?)\n?\s*\][,)\s]").ok());
 static QUOTED: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r#"["']([A-Za-z0-9][^"'\n]*)["']"#).ok());
 
-/// The strings in `install_requires=[…]`; what is computed is not read.
+static VARIABLE: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"\binstall_requires\s*=\s*([A-Za-z_]\w*)\s*[,)\n]").ok());
+
+/// The list that `install_requires` is given by its name.
+fn by_name(text: &str) -> Option<regex::Match<'_>> {
+    let name = VARIABLE.as_ref()?.captures(text)?.get(1)?.as_str();
+    let list = Regex::new(&format!(r"(?ms)^{name}\s*=\s*\[(.*?)\n?^?\s*\]\s*$")).ok()?;
+    list.captures(text)?.get(1)
+}
+
+/// The strings in `install_requires=[…]`, or in the list that is named there; what is computed is not read.
 #[must_use]
 pub fn setup_py(text: &str) -> Vec<Named> {
     let mut found = vec![];
-    let list = LIST.as_ref().and_then(|list| list.captures(text)).and_then(|list| list.get(1));
+    let list =
+        LIST.as_ref().and_then(|list| list.captures(text)).and_then(|list| list.get(1)).or_else(|| by_name(text));
     if let (Some(list), Some(quoted)) = (list, QUOTED.as_ref()) {
         let strings = quoted.captures_iter(list.as_str()).filter_map(|string| string.get(1));
         found.extend(strings.filter_map(|string| {
