@@ -5,7 +5,7 @@ use super::{
     knowledge::{Ecosystem, Framework, Kind, Knowledge, Pattern},
     manager::{self, Roots},
     package::{Asked, Package, Packages, claim, versions},
-    sight::{Sight, View},
+    sight::{Prose, Sight, View},
 };
 use crate::core::{
     edit::dependencies::serves,
@@ -54,8 +54,10 @@ impl<'a> Scene<'a> {
             let others = self.all().filter(is_other).map(|other| other.folder.as_str());
             let mut others: Vec<&str> = others.chain(passed.map(|(_, folder)| folder.as_str())).collect();
             others.sort_unstable();
-            let (folders, own) = (&self.known.folders, &self.ecosystem(package).aside);
-            View::new(self.sight, &package.folder, &others, |name, folder| {
+            let ecosystem = self.ecosystem(package);
+            let (folders, own) = (&self.known.folders, &ecosystem.aside);
+            let prose = Prose { comments: &ecosystem.comments, quotes: &ecosystem.quotes };
+            View::new(self.sight, prose, &package.folder, &others, |name, folder| {
                 if folder {
                     folders.aside.contains(name) || own.contains(name) || name.contains("{{")
                 } else {

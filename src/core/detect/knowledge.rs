@@ -68,6 +68,11 @@ pub struct Ecosystem {
     pub either: bool,
     /// Endings of source files.
     pub sources: BTreeSet<String>,
+    /// What a line of a comment begins with, and what long texts stand between: nothing in these is code.
+    #[serde(default)]
+    pub comments: Vec<String>,
+    #[serde(default)]
+    pub quotes: Vec<String>,
     /// More names of folders as in `folders.toml`.
     #[serde(default)]
     pub aside: BTreeSet<String>,
@@ -258,8 +263,14 @@ impl Pattern {
     /// Where it matches first.
     #[must_use]
     pub fn find(&self, text: &str) -> Option<usize> {
+        self.find_where(text, |_| true)
+    }
+
+    /// Where it matches first among the places that are asked for.
+    #[must_use]
+    pub fn find_where(&self, text: &str, is_wanted: impl Fn(usize) -> bool) -> Option<usize> {
         let compiled = self.compiled.get_or_init(|| Regex::new(&format!("(?m){}", self.written)).ok());
-        compiled.as_ref()?.find(text).map(|found| found.start())
+        compiled.as_ref()?.find_iter(text).map(|found| found.start()).find(|at| is_wanted(*at))
     }
 
     #[cfg(test)]

@@ -118,9 +118,28 @@ pub fn shorten(line: &str) -> String {
     line.char_indices().nth(SHOWN).map_or(line, |(end, _)| &line[..end]).to_owned()
 }
 
+/// What is written for readers, in the files of an ecosystem.
+#[derive(Clone, Copy)]
+pub struct Prose<'s> {
+    pub comments: &'s [String],
+    pub quotes: &'s [String],
+}
+
+impl Prose<'_> {
+    /// Whether a place is in a comment of lines, or in a long text.
+    fn holds(self, text: &str, at: usize) -> bool {
+        let at = text.len() - text[at..].trim_start().len();
+        let before = &text[..at];
+        let line = text[before.rfind('\n').map_or(0, |end| end + 1)..].trim_start();
+        self.comments.iter().any(|comment| line.starts_with(comment))
+            || self.quotes.iter().any(|quote| before.matches(quote.as_str()).count() % 2 == 1)
+    }
+}
+
 /// The files of one package: those below its folder that are neither another package's nor aside.
 pub struct View<'s> {
     pub sight: &'s Sight<'s>,
+    prose: Prose<'s>,
     folder: String,
     /// Relative to the folder, sorted.
     files: Vec<&'s str>,
@@ -133,7 +152,13 @@ pub struct View<'s> {
 impl<'s> View<'s> {
     /// `others` are folders of packages below this one, whole and sorted; `is_aside` is asked of names of folders, and of
     /// files.
-    pub fn new(sight: &'s Sight<'s>, folder: &str, others: &[&str], is_aside: impl Fn(&str, bool) -> bool) -> Self {
+    pub fn new(
+        sight: &'s Sight<'s>,
+        prose: Prose<'s>,
+        folder: &str,
+        others: &[&str],
+        is_aside: impl Fn(&str, bool) -> bool,
+    ) -> Self {
         let start = if folder.is_empty() { 0 } else { folder.len() + 1 };
         let mut files = vec![];
         // Paths are sorted, so what is known of a folder is known of those that follow in it.
@@ -162,7 +187,7 @@ impl<'s> View<'s> {
                 files.push(inside);
             }
         }
-        Self { sight, folder: folder.to_owned(), files, near: OnceCell::new(), telling: OnceCell::new() }
+        Self { sight, prose, folder: folder.to_owned(), files, near: OnceCell::new(), telling: OnceCell::new() }
     }
 
     #[must_use]
@@ -235,7 +260,7 @@ impl<'s> View<'s> {
         files.into_iter().take(most).find_map(|file| {
             let path = self.whole(file);
             let text = self.sight.text(&path)?;
-            let at = pattern.find(text.raw())?;
+            let at = pattern.find_where(text.raw(), |at| !self.prose.holds(text.raw(), at))?;
             let at = at + text.raw()[at..].len() - text.raw()[at..].trim_start().len();
             Some(self.sight.evidence(&path, line_of(text.raw(), at)))
         })

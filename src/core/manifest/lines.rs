@@ -66,17 +66,19 @@ pub fn gemfile(text: &str) -> Vec<Named> {
     found
 }
 
-static PAIR: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r#"^[^#]*\{\s*:(\w+)\s*,(?:\s*"([^"]+)")?([^}]*)"#).ok());
+static PAIR: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r#"\{\s*:(\w+)\s*,(?:\s*"([^"]+)")?([^}]*)"#).ok());
 
 /// The pairs `{:name, "version"}` of a `mix.exs`.
 #[must_use]
 pub fn mix(text: &str) -> Vec<Named> {
-    let pairs = text.lines().enumerate().filter_map(|(index, line)| {
-        let pair = PAIR.as_ref()?.captures(line)?;
-        let only = pair.get(3).is_some_and(|rest| rest.as_str().contains("only:") && !rest.as_str().contains(":prod"));
-        let scope = if only { Scope::Dev } else { Scope::Runtime };
-        Some(Named::on(text, index + 1, &pair[1], pair.get(2).map(|version| version.as_str()), scope))
+    let pairs = text.lines().enumerate().flat_map(|(index, line)| {
+        let code = line.split('#').next().unwrap_or_default();
+        let pairs = PAIR.iter().flat_map(move |pair| pair.captures_iter(code));
+        pairs.map(move |pair| {
+            let rest = pair.get(3).map_or("", |rest| rest.as_str());
+            let scope = if rest.contains("only:") && !rest.contains(":prod") { Scope::Dev } else { Scope::Runtime };
+            Named::on(text, index + 1, &pair[1], pair.get(2).map(|version| version.as_str()), scope)
+        })
     });
     pairs.collect()
 }
