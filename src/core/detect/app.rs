@@ -56,7 +56,8 @@ impl<'a> Scene<'a> {
             others.sort_unstable();
             let ecosystem = self.ecosystem(package);
             let (folders, own) = (&self.known.folders, &ecosystem.aside);
-            let prose = Prose { comments: &ecosystem.comments, quotes: &ecosystem.quotes };
+            let prose =
+                Prose { comments: &ecosystem.comments, quotes: &ecosystem.quotes, manifests: &ecosystem.manifests };
             View::new(self.sight, prose, &package.folder, &others, |name, folder| {
                 if folder {
                     folders.aside.contains(name) || own.contains(name) || name.contains("{{")

@@ -123,11 +123,17 @@ pub fn shorten(line: &str) -> String {
 pub struct Prose<'s> {
     pub comments: &'s [String],
     pub quotes: &'s [String],
+    /// All of these files is looked at.
+    pub manifests: &'s [Glob],
 }
 
 impl Prose<'_> {
-    /// Whether a place is in a comment of lines, or in a long text.
-    fn holds(self, text: &str, at: usize) -> bool {
+    /// Whether a place of a file is in a comment of lines, or in a long text.
+    fn holds(self, file: &str, text: &str, at: usize) -> bool {
+        let name = file.rsplit('/').next().unwrap_or(file);
+        if self.manifests.iter().any(|glob| glob.matches(name)) {
+            return false;
+        }
         let at = text.len() - text[at..].trim_start().len();
         let before = &text[..at];
         let line = text[before.rfind('\n').map_or(0, |end| end + 1)..].trim_start();
@@ -260,7 +266,7 @@ impl<'s> View<'s> {
         files.into_iter().take(most).find_map(|file| {
             let path = self.whole(file);
             let text = self.sight.text(&path)?;
-            let at = pattern.find_where(text.raw(), |at| !self.prose.holds(text.raw(), at))?;
+            let at = pattern.find_where(text.raw(), |at| !self.prose.holds(file, text.raw(), at))?;
             let at = at + text.raw()[at..].len() - text.raw()[at..].trim_start().len();
             Some(self.sight.evidence(&path, line_of(text.raw(), at)))
         })
