@@ -69,9 +69,8 @@ impl Record {
         Ok(Self { files, created, removed })
     }
 
-    pub(super) fn read(disk: &Disk) -> anyhow::Result<Self> {
-        let text = disk.dir().read(READY).with_context(|| format!("cannot read `{READY}`"))?;
-        let record: Self = serde_json::from_slice(&text).map_err(|_| foreign_journal("holds no readable record"))?;
+    pub(super) fn parse(text: &[u8]) -> anyhow::Result<Self> {
+        let record: Self = serde_json::from_slice(text).map_err(|_| foreign_journal("holds no readable record"))?;
         for file in &record.files {
             refuse_private(&file.path)?;
             refuse_private(&file.temp)?;
