@@ -50,6 +50,8 @@ pub fn run(context: &Context, args: &Args) -> Result<()> {
     })?;
     let pack = stack(context, args)?;
     package_name(&args.name)?;
+    // What an earlier `new` was interrupted in is taken back, so that the same command can be given again.
+    target::settle(context, [dir.as_path()])?;
     vacant(dir)?;
     let answers = make::ask(context, pack, &args.making, args.making.given.clone())?;
     let starter = starter(pack, &answers, &args.name)?;

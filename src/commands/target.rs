@@ -25,8 +25,10 @@ use crate::{
         project::{Change, RelPath, Text, Tree},
     },
     shell::{
+        apply,
         disk::{Disk, Read, Unread},
         fresh,
+        journal::JOURNAL,
     },
 };
 
@@ -85,6 +87,14 @@ const SHOWN: &[&str] = &[".meteor"];
 /// When the folder cannot be read.
 pub fn detect(context: &Context, dir: &Path) -> Result<Detection> {
     let disk = open(context, dir)?;
+    let detection = look(context, &disk, dir)?;
+    // Where an interrupted run left an app or the workspace above it half-way, what was seen is neither old nor new.
+    let apps: Vec<PathBuf> = detection.projects.iter().map(|project| dir.join(&project.path)).collect();
+    let again = settle(context, apps.iter().map(PathBuf::as_path))?;
+    if again { look(context, &disk, dir) } else { Ok(detection) }
+}
+
+fn look(context: &Context, disk: &Disk, dir: &Path) -> Result<Detection> {
     let (paths, unlisted) = disk.paths(SHOWN)?;
     let known = Knowledge::load(&context.packs)?;
     let sight = Sight::new(paths, Box::new(|path| disk.found(path)), around(&known, &context.packs, dir)?);
@@ -119,23 +129,60 @@ fn around(known: &Knowledge, packs: &[Pack], dir: &Path) -> Result<Vec<Above>> {
     Ok(found)
 }
 
-/// Opens a folder and brings an interrupted run in it to its end first.
+/// Opens a folder and brings interrupted runs that may have touched it to their end first.
 fn open(context: &Context, dir: &Path) -> Result<Disk> {
     let disk = Disk::open(dir)?;
-    if !context.writes {
-        let journal = RelPath::new(crate::shell::journal::JOURNAL)?;
-        if disk.exists(&journal)? {
-            let what = format!("`{journal}` is there: a run was interrupted, or it came with the repository");
-            let fix =
-                "run `authwright check` to bring the run to its end; delete the folder if it is in version control";
-            return Err(Problem::problem(what, fix).into());
-        }
-        return Ok(disk);
-    }
-    if let Some(message) = crate::shell::apply::recover(&disk)? {
-        context.ui.warn(&message);
-    }
+    settle(context, [dir])?;
     Ok(disk)
+}
+
+/// Brings interrupted runs in folders, and in workspaces above that list them, to their end. Whether there was one.
+///
+/// # Errors
+/// When a run cannot be brought to its end now, or the command is not one that writes.
+pub fn settle<'d>(context: &Context, dirs: impl IntoIterator<Item = &'d Path>) -> Result<bool> {
+    let journal = RelPath::new(JOURNAL)?;
+    let (mut found, mut without) = (false, BTreeSet::new());
+    for dir in dirs {
+        let dir = fresh::resolved(dir)?;
+        for folder in dir.ancestors() {
+            if without.contains(folder) {
+                continue;
+            }
+            let disk = Disk::open(folder).ok().filter(|disk| disk.exists(&journal).unwrap_or(folder == dir));
+            match disk {
+                None => _ = without.insert(folder.to_owned()),
+                Some(disk) if counts(folder, &dir) => found |= settled(context, &disk)?,
+                Some(_) => {}
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The same where there is a journal.
+fn settled(context: &Context, disk: &Disk) -> Result<bool> {
+    if !context.writes {
+        let what = format!(
+            "`{}` is there: a run was interrupted, or it came with the repository\n  {}",
+            JOURNAL,
+            disk.root().display()
+        );
+        let fix = "run `authwright check` to bring the run to its end; delete the folder if it is in version control";
+        return Err(Problem::problem(what, fix).into());
+    }
+    let message = apply::recover(disk)?;
+    if let Some(message) = &message {
+        context.ui.warn(message);
+    }
+    Ok(message.is_some())
+}
+
+/// Whether what a run in `folder` writes may be in `dir`. In any other folder above, anybody could have put a journal.
+fn counts(folder: &Path, dir: &Path) -> bool {
+    let of_cargo = || above(dir).ok().flatten().is_some_and(|(root, _)| root == folder);
+    let of_node = || listed_above(dir, &ROOTS.map(|(manifest, _)| manifest)).is_some_and(|root| root == folder);
+    folder == dir || of_cargo() || of_node()
 }
 
 /// The one app that the user means: the only one, the one named, or the one picked.
