@@ -71,6 +71,12 @@ pub fn run(context: &Context, args: &Args) -> Result<()> {
         at: &at,
     })?;
     target.writable(&plan.changes)?;
+    if !plan.manual.is_empty() {
+        // A place may be left to the user because it could not be seen.
+        for file in &target.unread {
+            context.ui.warn(&format!("could not be read: {}: {}", file.path, file.why));
+        }
+    }
     let again = make::again("add", &fixed(args, &project), &answers, &args.making);
     let made = Made { pack, answers: &answers, target: &target, plan: &plan, fresh: false, again };
     make::make(context, &args.making, &made)
