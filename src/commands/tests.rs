@@ -91,6 +91,25 @@ fn layers_are_checked_applied_and_taken_back_one_at_a_time() {
     assert!(!dir.join(".authwright").exists());
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn the_project_may_be_on_another_file_system_than_temporary_files() {
+    use std::os::unix::fs::MetadataExt as _;
+    let folder = tempfile::tempdir_in("/dev/shm").unwrap();
+    let dir = folder.path();
+    for (path, text) in tree(app().path()) {
+        write(dir, &path, &text);
+    }
+    let device = |path: &Path| fs::metadata(path).unwrap().dev();
+    assert_ne!(device(dir), device(&std::env::temp_dir()), "this test needs temporary files outside of memory");
+    let before = tree(dir);
+    done(dir, "add", &["--yes"]);
+    done(dir, "verify", &[]);
+    done(dir, "check", &[]);
+    done(dir, "undo", &["--yes"]);
+    assert_eq!(tree(dir), before);
+}
+
 #[test]
 fn every_layer_is_taken_back_at_once() {
     let folder = app();

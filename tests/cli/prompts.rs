@@ -1,10 +1,10 @@
 //! Questions on a real terminal.
 
-use std::path::Path;
+use std::{fs, path::Path};
 
 use rexpect::{process::wait::WaitStatus, session::PtySession, session::spawn_command};
 
-use crate::common::{fixture, tree};
+use crate::common::{fixture, state, tree};
 
 fn terminal(dir: &Path, args: &[&str]) -> PtySession {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_authwright"));
@@ -82,6 +82,35 @@ fn yes_applies_and_says_how_to_repeat_it() {
         .unwrap();
     assert_eq!(code(&terminal), 0);
     assert!(project.dir.join("src/auth/mod.rs").exists());
+}
+
+#[test]
+fn what_an_editor_changes_while_a_question_stands_stays() {
+    for (path, what) in [
+        ("Cargo.toml", "was changed since it was read"),
+        ("src/main.rs", "was changed since it was read"),
+        ("src/auth/mod.rs", "is already there"),
+        (".gitignore", "was deleted since it was read"),
+    ] {
+        let project = fixture("plain");
+        let mut terminal = terminal(&project.dir, &["add", "--no-check"]);
+        accept_proposals(&mut terminal);
+        if what.contains("deleted") {
+            fs::remove_file(project.dir.join(path)).unwrap();
+        } else {
+            fs::create_dir_all(project.dir.join(path).parent().unwrap()).unwrap();
+            fs::write(project.dir.join(path), "mine\n").unwrap();
+        }
+        let before = state(&project.dir);
+        terminal.send("n").unwrap();
+        terminal.flush().unwrap();
+        terminal.exp_string("without a check?").unwrap();
+        terminal.send("y").unwrap();
+        terminal.flush().unwrap();
+        terminal.exp_string(&format!("`{path}` {what}")).unwrap();
+        assert_eq!(code(&terminal), 1);
+        assert_eq!(state(&project.dir), before, "{path}");
+    }
 }
 
 #[test]

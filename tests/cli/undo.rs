@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::common::{BY_HAND, SERVED, fixture, read, replace, run, tree};
+use crate::common::{BY_HAND, SERVED, fixture, read, replace, run, sha256, tree};
 
 #[test]
 fn undo_restores_every_byte() {
@@ -79,10 +79,7 @@ fn a_lock_cannot_have_other_files_deleted() {
     run(&project.dir, &["add", "--yes", "--no-check"]).exits(0);
     let readme = "mine\n";
     fs::write(project.dir.join("NOTES.md"), readme).unwrap();
-    let hash = {
-        use sha2::Digest as _;
-        sha2::Sha256::digest(readme).iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
-    };
+    let hash = sha256(readme.as_bytes());
     let created = format!("[[layer.created]]\npath = \"NOTES.md\"\nsha256 = \"{hash}\"\n\n[[layer.edited]]");
     replace(&project.dir, ".authwright/lock.toml", "[[layer.edited]]", &created);
     assert!(run(&project.dir, &["undo", "--yes"]).exits(1).err.contains("NOTES.md"));

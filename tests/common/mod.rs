@@ -6,6 +6,7 @@ pub mod options;
 use std::{
     collections::BTreeMap,
     fs,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
@@ -50,7 +51,15 @@ pub fn of_stack(stack: &str, name: &str) -> Project {
 
 /// An empty folder with a name of its own.
 pub fn empty(name: &str) -> Project {
-    let temp = tempfile::tempdir().unwrap();
+    empty_in(tempfile::tempdir().unwrap(), name)
+}
+
+/// The same where the system keeps files in memory, if it does: a test that writes much need not wait for a disk.
+pub fn in_memory(name: &str) -> Project {
+    empty_in(tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap(), name)
+}
+
+fn empty_in(temp: tempfile::TempDir, name: &str) -> Project {
     let dir = temp.path().join(name);
     fs::create_dir(&dir).unwrap();
     Project { _temp: temp, dir }
@@ -91,6 +100,29 @@ fn walk(root: &Path, dir: &Path, files: &mut BTreeMap<String, Vec<u8>>) {
             files.insert(name, fs::read(&path).unwrap_or_default());
         }
     }
+}
+
+/// Everything below a folder, the journal too: mode, and bytes or where a link leads.
+pub type State = BTreeMap<String, (u32, Vec<u8>)>;
+
+pub fn state(dir: &Path) -> State {
+    let (mut found, mut folders) = (State::new(), vec![dir.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let meta = fs::symlink_metadata(&path).unwrap();
+            let bytes = if meta.is_symlink() {
+                fs::read_link(&path).unwrap().into_os_string().into_encoded_bytes()
+            } else if meta.is_dir() {
+                folders.push(path.clone());
+                vec![]
+            } else {
+                fs::read(&path).unwrap()
+            };
+            found.insert(path.strip_prefix(dir).unwrap().to_str().unwrap().to_owned(), (meta.mode(), bytes));
+        }
+    }
+    found
 }
 
 /// The tree without what depends on the registry and the machine.
@@ -147,6 +179,12 @@ impl Run {
 
 pub fn read(dir: &Path, path: &str) -> String {
     fs::read_to_string(dir.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// In lower-case hex.
+pub fn sha256(bytes: &[u8]) -> String {
+    use sha2::Digest as _;
+    sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Changes a file by replacing text that is in it.
