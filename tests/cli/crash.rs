@@ -125,8 +125,9 @@ impl Victim {
         let before = state(&self.project.dir);
         let child = start(&self.dir, NEXT);
         // It rolls back at the end of that time, and is killed about then more often than by chance.
-        let late = if self.numbers.below(4) > 0 { Duration::ZERO } else { self.recovers * 2 / 3 };
-        sleep(late + self.numbers.within(self.recovers - late / 2));
+        let most = self.recovers * 2 / 3;
+        let (late, window) = if self.numbers.below(4) > 0 { (Duration::ZERO, self.recovers) } else { (most, most) };
+        sleep(late + self.numbers.within(window));
         let amid = self.end(child) && state(&self.project.dir) != before;
         self.count.in_rollback += usize::from(amid);
     }

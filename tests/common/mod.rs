@@ -184,7 +184,7 @@ pub fn read(dir: &Path, path: &str) -> String {
 /// In lower-case hex.
 pub fn sha256(bytes: &[u8]) -> String {
     use sha2::Digest as _;
-    sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }
 
 /// Changes a file by replacing text that is in it.
