@@ -20,7 +20,7 @@ fn main() -> ExitCode {
     let mut args = fresh::arguments();
     if args.get(1).is_some_and(|arg| arg == confine::COMMAND) {
         return match confine::confined(args.split_off(2)) {
-            Ok(()) => ExitCode::SUCCESS,
+            Ok(code) => ExitCode::from(code),
             Err(error) => ExitCode::from(ui::report(&error, false)),
         };
     }

@@ -7,6 +7,8 @@ pub mod choose;
 pub mod detect;
 pub mod edit;
 pub mod facts;
+#[cfg(test)]
+mod fuzz;
 pub mod generated;
 pub mod glob;
 pub mod lock;

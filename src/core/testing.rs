@@ -162,9 +162,14 @@ pub fn fixture(name: &str) -> App {
     App { pack: axum(), tree: app_tree(&whole, member), folder, workspace }
 }
 
-/// Every file of a fixture.
+/// Every file of a fixture of the axum pack.
 pub fn folder(name: &str) -> Tree {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/axum").join(name);
+    folder_of("axum", name)
+}
+
+/// Every file of a fixture.
+pub fn folder_of(stack: &str, name: &str) -> Tree {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(stack).join(name);
     let mut tree = Tree::default();
     let mut folders = vec![root.clone()];
     while let Some(folder) = folders.pop() {

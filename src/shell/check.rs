@@ -15,9 +15,9 @@ use rustix::fs::FlockOperation;
 
 use super::{
     Interrupt,
-    confine::{self, Confinement},
+    confine::{self, Confinement, Limits},
     disk::{Disk, Read},
-    needs,
+    home, needs,
     process::{self, Ended, Environment},
     scratch::{Scratch, cache_folder},
 };
@@ -235,11 +235,20 @@ impl Check<'_> {
         if step.network {
             writes.extend(package_cache(program));
         }
-        let no_network = !step.network && passed(step).is_empty();
-        let mut command = confine::command(&self.can, &writes, no_network, found);
+        let environment = self.environment(scratch, step.network);
+        // Fetching needs what registries know the user by; it runs no code of the project.
+        let reads = if step.network { None } else { home::readable(&environment, found) };
+        let limits = Limits {
+            writes,
+            reads: reads.unwrap_or_default(),
+            no_network: !step.network && passed(step).is_empty(),
+            apart: !step.network,
+            ..Limits::default()
+        };
+        let mut command = confine::command(&self.can, &limits, found);
         let at = scratch.copy().join(self.job.app);
         command.args(step.run.iter().skip(1).map(|word| nearest(&scratch.copy(), &at, word))).current_dir(at);
-        command.env_clear().envs(self.environment(scratch, step.network)).envs(&step.env);
+        command.env_clear().envs(environment).envs(&step.env);
         command.envs(passed(step).into_iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
         command
     }
@@ -256,6 +265,8 @@ impl Check<'_> {
         }
         if !network {
             set("CARGO_NET_OFFLINE", OsStr::new("true"));
+            // Git stops at settings that are there and that it may not read.
+            set("GIT_CONFIG_GLOBAL", OsStr::new("/dev/null"));
         }
         environment
     }
@@ -420,20 +431,23 @@ fn cargo_cache(cargo: &Path) -> Vec<PathBuf> {
 
 fn not_enforced(can: &Confinement, job: &Job) -> Vec<String> {
     let mut told = Vec::new();
-    if let Err(why) = &can.network
-        && job.steps.iter().any(|step| !step.network)
-    {
-        told.push(format!("not enforced: no network for build and tests ({why})"));
-    }
-    if let Err(why) = &can.writes
-        && job.steps.iter().any(|step| !step.network || !job.offline)
-    {
-        told.push(format!("not enforced: no writes outside the scratch copy ({why})"));
-    }
+    let builds = job.steps.iter().any(|step| !step.network);
+    let mut tell = |what: &str, can: &Result<(), String>, applies: bool| {
+        told.extend(can.as_ref().err().filter(|_| applies).map(|why| format!("not enforced: {what} ({why})")));
+    };
+    tell("no network for build and tests", &can.network, builds);
+    tell("no writes outside the scratch copy", &can.files, builds || !job.offline);
+    let home = home::folder(&process::environment(std::env::vars_os(), false));
+    let home = home.ok_or_else(|| "there is no home folder of its own".to_owned()).map(drop);
+    tell("no reading of the home folder in build and tests", &can.files.clone().and(home), builds);
+    tell("no processes left behind and no local sockets in build and tests", &can.apart, builds);
     let passed: BTreeSet<&str> = job.steps.iter().filter(|step| !step.network).flat_map(passed).collect();
     told.extend(passed.into_iter().map(|name| format!("not enforced: network, because {name} is set")));
     told
 }
 
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod escapes;
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,11 @@
-//! What a check's command may touch: on Linux, no network, no writes outside given folders, nothing as root.
+//! What a check's command may touch: on Linux, no network, no writes outside given folders, no reading of the user's home,
+//! no process or local socket but its own, nothing as root.
 //!
 //! A process can only give up its own rights, and may do it between fork and exec only with unsafe
 //! code. So the tool starts itself as `authwright __confined …`, which gives up its rights and then
-//! becomes the command.
+//! becomes the command; or, where processes can be kept apart, starts the command as a child that ends with it.
 //!
-//! Not covered: reading files, and talking to a local socket that has a path (such as Docker's or the
-//! resolver's), which the kernel lets Landlock refuse only from ABI 9 on.
+//! Not covered: memory beyond what the machine has, though a command is the first to be ended when that runs out.
 #![expect(clippy::disallowed_methods, reason = "this starts the tool itself again")]
 
 use std::{
@@ -23,13 +23,45 @@ pub const COMMAND: &str = "__confined";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Confinement {
     pub network: Result<(), String>,
-    pub writes: Result<(), String>,
+    pub files: Result<(), String>,
+    /// Processes and sockets with a path are the command's own, and end with it.
+    pub apart: Result<(), String>,
+}
+
+/// What a command may touch.
+#[derive(Clone, Debug, Default)]
+pub struct Limits {
+    /// Everywhere, if empty.
+    pub writes: Vec<PathBuf>,
+    /// What of the disk may be read beside these; everything, if empty.
+    pub reads: Vec<PathBuf>,
+    pub no_network: bool,
+    pub apart: bool,
+    /// Sockets that a process kept apart must not see.
+    pub covers: Vec<PathBuf>,
+}
+
+impl Limits {
+    fn arguments(&self) -> Vec<OsString> {
+        let paths = |flag: &'static str, paths: &[PathBuf]| {
+            paths.iter().flat_map(|path| [flag.into(), path.into()]).collect::<Vec<OsString>>()
+        };
+        let mut all =
+            [paths("--write", &self.writes), paths("--read", &self.reads), paths("--cover", &self.covers)].concat();
+        all.extend(self.no_network.then(|| "--no-network".into()));
+        all.extend(self.apart.then(|| "--apart".into()));
+        all
+    }
 }
 
 /// Finds out by confining a process that does nothing.
 #[must_use]
 pub fn probe() -> Confinement {
-    Confinement { network: try_out(&["--no-network"]), writes: try_out(&["--write", "/dev/null"]) }
+    Confinement {
+        network: try_out(&["--no-network"]),
+        files: try_out(&["--write", "/dev/null"]),
+        apart: try_out(&["--apart"]),
+    }
 }
 
 fn try_out(flags: &[&str]) -> Result<(), String> {
@@ -48,20 +80,18 @@ fn try_out(flags: &[&str]) -> Result<(), String> {
 }
 
 /// The command that runs `program` with as much of the confinement as can be had.
-pub(super) fn command(can: &Confinement, writes: &[PathBuf], no_network: bool, program: &OsStr) -> Command {
+pub(super) fn command(can: &Confinement, limits: &Limits, program: &OsStr) -> Command {
     if !cfg!(target_os = "linux") {
         return Command::new(program);
     }
+    let mut had = limits.clone();
+    if can.files.is_err() {
+        (had.writes, had.reads) = (vec![], vec![]);
+    }
+    had.no_network &= can.network.is_ok();
+    had.apart &= can.apart.is_ok();
     let mut command = itself();
-    if can.writes.is_ok() {
-        for folder in writes {
-            command.arg("--write").arg(folder);
-        }
-    }
-    if no_network && can.network.is_ok() {
-        command.arg("--no-network");
-    }
-    command.arg("--").arg(program);
+    command.args(had.arguments()).arg("--").arg(program);
     command
 }
 
@@ -85,23 +115,27 @@ fn itself() -> Command {
     command
 }
 
-/// The hidden subcommand, given what follows its name: `[--write PATH]… [--no-network]` and then
-/// `--probe` or `-- PROGRAM ARG…`. Call it before any thread is started.
+/// The hidden subcommand, given what follows its name: limits as flags and then `--probe` or `-- PROGRAM ARG…`. Call it
+/// before any thread is started.
 ///
 /// # Errors
-/// Always with a program, because success never returns; with `--probe`, what cannot be enforced.
-pub fn confined(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<()> {
+/// When the program cannot be started, or rights cannot be given up.
+pub fn confined(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<u8> {
     let mut args = args.into_iter();
-    let (mut writes, mut no_network) = (Vec::new(), false);
+    let (mut limits, mut inside) = (Limits::default(), false);
     while let Some(arg) = args.next() {
+        let mut path = || args.next().map(PathBuf::from).context("this flag needs a path");
         match arg.to_str() {
-            Some("--write") => writes.push(args.next().context("`--write` needs a path")?.into()),
-            Some("--no-network") => no_network = true,
-            Some("--probe") => return give_up_rights(&writes, no_network),
+            Some("--write") => limits.writes.push(path()?),
+            Some("--read") => limits.reads.push(path()?),
+            Some("--cover") => limits.covers.push(path()?),
+            Some("--no-network") => limits.no_network = true,
+            Some("--apart") => limits.apart = true,
+            Some(INSIDE) => inside = true,
+            Some("--probe") => return run_confined(limits, inside, None),
             Some("--") => {
                 let program = args.next().context("there is no program to run")?;
-                let rest: Vec<_> = args.collect();
-                return Err(run_confined(&writes, no_network, &program, &rest));
+                return run_confined(limits, inside, Some((program, args.collect())));
             }
             _ => anyhow::bail!("`{COMMAND}` is for authwright's own use"),
         }
@@ -109,13 +143,65 @@ pub fn confined(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<()> 
     anyhow::bail!("there is no program to run")
 }
 
-/// Gives up rights and becomes `program`; returns only if that fails. Writes stay free when `writes`
-/// is empty.
-pub fn run_confined(writes: &[PathBuf], no_network: bool, program: &OsStr, args: &[OsString]) -> anyhow::Error {
-    if let Err(error) = leave_terminal().and_then(|()| give_up_rights(writes, no_network)) {
-        return error;
+/// For the process that is first among those kept apart.
+const INSIDE: &str = "--inside";
+
+type Program = (OsString, Vec<OsString>);
+
+/// Gives up rights and becomes the program, or waits for it; without one, only tries.
+fn run_confined(limits: Limits, inside: bool, program: Option<Program>) -> anyhow::Result<u8> {
+    if inside {
+        return first_inside(&limits, program);
     }
-    become_program(program, args)
+    if program.is_some() {
+        leave_terminal()?;
+    }
+    give_up_rights(limits, program)
+}
+
+#[cfg(target_os = "linux")]
+fn give_up_rights(limits: Limits, program: Option<Program>) -> anyhow::Result<u8> {
+    first_to_be_ended();
+    if limits.apart {
+        return apart::outside(limits, program);
+    }
+    if limits.no_network {
+        namespaces::leave(true, false)?;
+    }
+    files::confine(&limits.writes, &limits.reads)?;
+    die_with_parent()?;
+    program.map_or(Ok(0), |(program, args)| Err(become_program(&program, &args)))
+}
+
+#[cfg(target_os = "linux")]
+fn first_inside(limits: &Limits, program: Option<Program>) -> anyhow::Result<u8> {
+    apart::inside(limits, program)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn give_up_rights(_: Limits, program: Option<Program>) -> anyhow::Result<u8> {
+    let (program, args) = program.context("confinement works on Linux only")?;
+    Err(become_program(&program, &args))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn first_inside(_: &Limits, _: Option<Program>) -> anyhow::Result<u8> {
+    anyhow::bail!("confinement works on Linux only")
+}
+
+/// If the tool itself is killed, the command must not go on alone. Last, because the kernel forgets this when rights
+/// change.
+#[cfg(target_os = "linux")]
+fn die_with_parent() -> anyhow::Result<()> {
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
+        .context("cannot bind the command to the tool's life")
+}
+
+/// When memory runs out, the kernel ends what eats it here before the user's other programs. More than that needs rights
+/// that users do not have.
+#[cfg(target_os = "linux")]
+fn first_to_be_ended() {
+    _ = std::fs::write("/proc/self/oom_score_adj", "1000");
 }
 
 #[cfg(unix)]
@@ -128,25 +214,6 @@ fn become_program(program: &OsStr, args: &[OsString]) -> anyhow::Error {
 #[cfg(not(unix))]
 fn become_program(program: &OsStr, _: &[OsString]) -> anyhow::Error {
     anyhow::anyhow!("cannot start `{}`: only on Unix", Path::new(program).display())
-}
-
-#[cfg(not(target_os = "linux"))]
-fn give_up_rights(_: &[PathBuf], _: bool) -> anyhow::Result<()> {
-    anyhow::bail!("confinement works on Linux only")
-}
-
-#[cfg(target_os = "linux")]
-fn give_up_rights(writes: &[PathBuf], no_network: bool) -> anyhow::Result<()> {
-    if no_network {
-        leave_network()?;
-    }
-    if !writes.is_empty() {
-        confine_writes(writes)?;
-    }
-    // If the tool itself is killed, the command must not go on alone. Last, because the kernel forgets
-    // this when rights change.
-    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
-        .context("cannot bind the command to the tool's life")
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -166,93 +233,12 @@ fn leave_terminal() -> anyhow::Result<()> {
     setsid().context("cannot leave the terminal").map(drop)
 }
 
-/// What root is called inside: `nobody` on common systems, since some programs look their user up.
 #[cfg(target_os = "linux")]
-const NOT_ROOT: u32 = 65534;
-
-/// The user stays the same, but root is not root inside: database servers and others refuse to run as root, and what
-/// root may do beyond its own files ends here.
+mod apart;
 #[cfg(target_os = "linux")]
-fn leave_network() -> anyhow::Result<()> {
-    use nix::sched::CloneFlags;
-    let user = rustix::process::getuid().as_raw();
-    let group = rustix::process::getgid().as_raw();
-    let inside = |id: u32| if user == 0 { NOT_ROOT } else { id };
-    // Shared memory too: a server that is killed would leave its own behind.
-    nix::sched::unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWIPC)
-        .context("this system does not allow a user and network namespace")?;
-    // The kernel takes a group map from an ordinary user only after this.
-    write_proc("setgroups", "deny")?;
-    write_proc("uid_map", &format!("{} {user} 1", inside(user)))?;
-    write_proc("gid_map", &format!("{} {group} 1", inside(group)))?;
-    loopback_up().context("cannot switch on the loopback device in a network namespace")
-}
-
+pub(super) mod files;
 #[cfg(target_os = "linux")]
-fn write_proc(name: &str, text: &str) -> anyhow::Result<()> {
-    let path = Path::new("/proc/self").join(name);
-    std::fs::write(&path, text).with_context(|| format!("cannot write `{}`", path.display()))
-}
-
-/// `ip link set lo up`, as one netlink message.
-#[cfg(target_os = "linux")]
-fn loopback_up() -> anyhow::Result<()> {
-    use rustix::net::{
-        AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, sendto, socket_with,
-    };
-    const LENGTH: u32 = 32;
-    const RTM_NEWLINK: u16 = 16;
-    const REQUEST_AND_ACK: u16 = 5;
-    const LOOPBACK: u32 = 1;
-    const UP: u32 = 1;
-    let mut message = Vec::new();
-    message.extend(LENGTH.to_ne_bytes());
-    message.extend(RTM_NEWLINK.to_ne_bytes());
-    message.extend(REQUEST_AND_ACK.to_ne_bytes());
-    // Sequence, port; then family, padding and type, all zero.
-    message.extend([0; 12]);
-    // Device, flags, which flags to change.
-    message.extend([LOOPBACK, UP, UP].into_iter().flat_map(u32::to_ne_bytes));
-    // Protocol 0 of netlink is routing and devices.
-    let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, None)?;
-    sendto(&socket, &message, SendFlags::empty(), &netlink::SocketAddrNetlink::new(0, 0))?;
-    let mut reply = [0_u8; 64];
-    recv(&socket, &mut reply, RecvFlags::empty())?;
-    // A header of 16 bytes, then the error number, zero or negative.
-    let error = i32::from_ne_bytes([reply[16], reply[17], reply[18], reply[19]]);
-    if error == 0 { Ok(()) } else { Err(std::io::Error::from_raw_os_error(-error).into()) }
-}
-
-/// Devices that programs write to as a matter of course.
-#[cfg(target_os = "linux")]
-const DEVICES: &[&str] = &["/dev/null", "/dev/zero", "/dev/full", "/dev/ptmx", "/dev/pts"];
-
-/// For this thread and all that it starts. What the kernel cannot refuse entirely is an error.
-#[cfg(target_os = "linux")]
-pub(super) fn confine_writes(paths: &[PathBuf]) -> anyhow::Result<()> {
-    use landlock::{
-        ABI, Access as _, AccessFs, CompatLevel, Compatible as _, Ruleset, RulesetAttr as _, RulesetCreatedAttr as _,
-        RulesetStatus, Scope, path_beneath_rules,
-    };
-    for path in paths {
-        anyhow::ensure!(path.exists(), "cannot allow writing to `{}`: it is not there", path.display());
-    }
-    // Before ABI 3 any file could still be emptied.
-    let rules = Ruleset::default()
-        .set_compatibility(CompatLevel::HardRequirement)
-        .handle_access(AccessFs::from_write(ABI::V3))
-        .context("this kernel's Landlock cannot confine writes (Linux 6.2 or newer can)")?
-        .set_compatibility(CompatLevel::BestEffort)
-        .handle_access(AccessFs::from_write(ABI::V9))?
-        .scope(Scope::from_all(ABI::V6))?
-        .create()?
-        .add_rules(path_beneath_rules(DEVICES, AccessFs::from_write(ABI::V9)))?
-        .add_rules(path_beneath_rules(paths, AccessFs::from_write(ABI::V9)))?;
-    let status = rules.restrict_self().context("cannot confine writes")?;
-    anyhow::ensure!(status.ruleset != RulesetStatus::NotEnforced, "this kernel has no Landlock, or it is switched off");
-    Ok(())
-}
-
+mod namespaces;
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod tests;

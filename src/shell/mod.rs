@@ -12,6 +12,7 @@ pub mod check;
 pub mod confine;
 pub mod disk;
 pub mod fresh;
+mod home;
 pub mod journal;
 mod needs;
 mod process;

@@ -17,6 +17,7 @@ mod controls;
 mod crash;
 mod detect;
 mod hostile;
+mod hostile_projects;
 mod layers;
 mod mutants;
 mod probe;

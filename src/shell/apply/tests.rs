@@ -261,7 +261,7 @@ fn a_folder_that_cannot_be_written_is_an_error_and_no_change() {
     let result = std::thread::scope(|scope| {
         scope
             .spawn(|| {
-                super::super::confine::confine_writes(&[]).unwrap();
+                super::super::confine::files::only(&[], &[]).unwrap();
                 apply(&disk, &changes())
             })
             .join()

@@ -1,12 +1,12 @@
 use super::*;
 use crate::core::pack::Needs;
 
-fn step(name: &str, run: &[&str]) -> CheckStep {
+pub(super) fn step(name: &str, run: &[&str]) -> CheckStep {
     let run = run.iter().map(|&word| word.to_owned()).collect();
     CheckStep { name: name.to_owned(), run, timeout_seconds: 120, ..CheckStep::default() }
 }
 
-fn project(files: &[(&str, &str)]) -> tempfile::TempDir {
+pub(super) fn project(files: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {
         let path = folder.path().join(name);
@@ -21,7 +21,7 @@ fn change(name: &str, before: Option<&str>, after: Option<&str>) -> Change {
 }
 
 /// Runs `steps`, notes the events, and looks that no scratch folder was left.
-fn check(base: &Path, app: &str, changes: &[Change], steps: &[CheckStep]) -> (Report, Vec<String>) {
+pub(super) fn check(base: &Path, app: &str, changes: &[Change], steps: &[CheckStep]) -> (Report, Vec<String>) {
     let derived = ["Cargo.lock".to_owned()];
     let job = Job { base, app, changes, steps, derived: &derived, offline: false };
     let mut events = Vec::new();
@@ -34,7 +34,7 @@ fn check(base: &Path, app: &str, changes: &[Change], steps: &[CheckStep]) -> (Re
     (report.unwrap(), events)
 }
 
-fn output(report: &StepReport) -> &str {
+pub(super) fn output(report: &StepReport) -> &str {
     match &report.result {
         StepResult::Failed { output, .. } => output,
         other => panic!("{other:?}"),

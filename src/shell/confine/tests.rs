@@ -1,11 +1,15 @@
-use super::*;
+use super::{namespaces::NOT_ROOT, *};
 
 fn everything() -> Confinement {
-    Confinement { network: Ok(()), writes: Ok(()) }
+    Confinement { network: Ok(()), files: Ok(()), apart: Ok(()) }
 }
 
 fn python(can: &Confinement, writes: &[PathBuf], no_network: bool, code: &str) -> (bool, String) {
-    let mut command = command(can, writes, no_network, OsStr::new("python3"));
+    limited(can, &Limits { writes: writes.to_vec(), no_network, ..Limits::default() }, code)
+}
+
+fn limited(can: &Confinement, limits: &Limits, code: &str) -> (bool, String) {
+    let mut command = command(can, limits, OsStr::new("python3"));
     let output = command.args(["-c", code]).output().unwrap();
     let told = [output.stdout, output.stderr].concat();
     (output.status.success(), String::from_utf8_lossy(&told).into_owned())
@@ -67,26 +71,68 @@ fn the_user_stays_the_same_but_is_never_root() {
 #[test]
 fn a_command_does_not_outlive_the_tool() {
     let tool = itself().get_program().to_owned();
-    // Python stands in for a tool that is killed.
-    let code = format!(
-        "import subprocess, time; end = subprocess.DEVNULL; \
-         print(subprocess.Popen([{tool:?}, {COMMAND:?}, '--no-network', '--write', '/dev/null', '--', \
-         'sleep', '60'], stdout=end, stderr=end).pid); time.sleep(1)"
-    );
-    let output = Command::new("python3").args(["-c", &code]).output().unwrap();
-    let id = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    assert!(!id.is_empty(), "{output:?}");
-    let gone = (0..100).any(|_| {
+    for flags in ["'--no-network'", "'--no-network', '--apart'", "'--apart'"] {
+        // A number that no other process sleeps for, so that it is found where processes have other numbers.
+        let mark = format!("60.{}{}", std::process::id(), flags.len());
+        // Python stands in for a tool that is killed.
+        let code = format!(
+            "import subprocess, time; end = subprocess.DEVNULL; \
+             subprocess.Popen([{tool:?}, {COMMAND:?}, {flags}, '--write', '/dev/null', '--', 'sleep', '{mark}'], \
+             stdout=end, stderr=end); time.sleep(3)"
+        );
+        let mut python = Command::new("python3").args(["-c", &code]).spawn().unwrap();
+        assert!(soon(|| sleeps(&mark)), "{flags}: it was never there");
+        assert!(python.wait().unwrap().success());
+        assert!(soon(|| !sleeps(&mark)), "{flags}");
+    }
+}
+
+fn soon(what: impl Fn() -> bool) -> bool {
+    (0..200).any(|_| {
         std::thread::sleep(std::time::Duration::from_millis(50));
-        std::fs::read_to_string(format!("/proc/{id}/stat")).map_or(true, |stat| stat.contains(") Z "))
-    });
-    assert!(gone, "{id}");
+        what()
+    })
+}
+
+fn sleeps(mark: &str) -> bool {
+    let lines = std::fs::read_dir("/proc").unwrap().flatten();
+    let mut lines = lines.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
+    lines.any(|line| line.starts_with(b"sleep\0") && String::from_utf8_lossy(&line).contains(mark))
+}
+
+#[test]
+fn a_command_kept_apart_ends_as_it_would_have() {
+    let limits = Limits { no_network: true, apart: true, ..Limits::default() };
+    for (code, expected) in [("raise SystemExit(3)", 3), ("import os; os.kill(os.getpid(), 9)", 137), ("1", 0)] {
+        let status = command(&everything(), &limits, OsStr::new("python3")).args(["-c", code]).status().unwrap();
+        assert_eq!(status.code(), Some(expected), "{code}");
+    }
+    let none = command(&everything(), &limits, OsStr::new("no-such-program")).output().unwrap();
+    assert!(String::from_utf8_lossy(&none.stderr).contains("cannot start `no-such-program`"), "{none:?}");
+}
+
+#[test]
+fn what_may_not_be_read_is_not_read() {
+    let (inside, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for folder in [&inside, &outside] {
+        std::fs::write(folder.path().join("x"), "x").unwrap();
+    }
+    let open = |folder: &tempfile::TempDir| format!("open({:?}).read()", folder.path().join("x").to_str().unwrap());
+    let everything_else = ["/usr", "/lib", "/lib64", "/etc", "/proc", "/dev"].map(PathBuf::from).to_vec();
+    for apart in [false, true] {
+        let writes = vec![inside.path().to_owned()];
+        let limits = Limits { writes, reads: everything_else.clone(), no_network: true, apart, ..Limits::default() };
+        let (ok, told) = limited(&everything(), &limits, &open(&inside));
+        assert!(ok, "{told}");
+        let (ok, told) = limited(&everything(), &limits, &open(&outside));
+        assert!(!ok && told.contains("PermissionError"), "{told}");
+    }
 }
 
 #[test]
 fn what_cannot_be_had_is_left_out() {
     let folder = tempfile::tempdir().unwrap();
-    let nothing = Confinement { network: Err(String::new()), writes: Err(String::new()) };
+    let nothing = Confinement { network: Err(String::new()), files: Err(String::new()), apart: Err(String::new()) };
     let code = format!("open({:?}, 'w')", folder.path().join("x").to_str().unwrap());
     assert!(python(&nothing, &[PathBuf::from("/dev/null")], true, &code).0);
     assert!(!python(&everything(), &[PathBuf::from("/dev/null")], true, &code).0);
@@ -94,7 +140,7 @@ fn what_cannot_be_had_is_left_out() {
 
 #[test]
 fn a_missing_program_and_a_wrong_use_say_so() {
-    let none = command(&everything(), &[], false, OsStr::new("no-such-program")).output().unwrap();
+    let none = command(&everything(), &Limits::default(), OsStr::new("no-such-program")).output().unwrap();
     assert!(String::from_utf8_lossy(&none.stderr).contains("cannot start `no-such-program`"));
     assert!(confined([OsString::from("--what")]).is_err());
     assert!(confined([OsString::from("--write")]).is_err());
