@@ -152,7 +152,7 @@ pub fn settle<'d>(context: &Context, dirs: impl IntoIterator<Item = &'d Path>) -
             let disk = Disk::open(folder).ok().filter(|disk| disk.exists(&journal).unwrap_or(folder == dir));
             match disk {
                 None => _ = without.insert(folder.to_owned()),
-                Some(disk) if counts(folder, &dir) => found |= settled(context, &disk)?,
+                Some(disk) if counts(context, folder, &dir) => found |= settled(context, &disk)?,
                 Some(_) => {}
             }
         }
@@ -179,10 +179,11 @@ fn settled(context: &Context, disk: &Disk) -> Result<bool> {
 }
 
 /// Whether what a run in `folder` writes may be in `dir`. In any other folder above, anybody could have put a journal.
-fn counts(folder: &Path, dir: &Path) -> bool {
+fn counts(context: &Context, folder: &Path, dir: &Path) -> bool {
     let of_cargo = || above(dir).ok().flatten().is_some_and(|(root, _)| root == folder);
-    let of_node = || listed_above(dir, &ROOTS.map(|(manifest, _)| manifest)).is_some_and(|root| root == folder);
-    folder == dir || of_cargo() || of_node()
+    let listing = || context.packs.iter().flat_map(roots);
+    let is_listed = || listed_above(dir, listing()).is_some_and(|root| root == folder);
+    folder == dir || of_cargo() || is_listed()
 }
 
 /// The one app that the user means: the only one, the one named, or the one picked.

@@ -182,7 +182,8 @@ fn beside(text: &str, made: &Made, all: &[Made]) -> Option<(Range<usize>, bool)>
     all.iter().filter(|other| *other != made).find_map(|other| {
         let (there, crlf) = once(text, other)?;
         let start = if other.at < made.at {
-            there.end + (made.at - other.at - other.inserted.len())
+            // A lock that somebody else wrote may have edits that overlap.
+            there.end + (made.at - other.at).checked_sub(other.inserted.len())?
         } else {
             there.start.checked_sub(other.at - made.at)?
         };

@@ -154,7 +154,8 @@ fn settle(steps: &mut Steps) -> anyhow::Result<Settled> {
         clear(steps)?;
         return Ok(Settled::Cleared { done });
     }
-    let record = Record::parse(&steps.read(READY)?)?;
+    let record = steps.read(READY)?.ok_or_else(|| foreign_journal("holds no readable record"))?;
+    let record = Record::parse(record.raw())?;
     roll_back(steps, &record)?;
     steps.remove(READY)?;
     steps.sync_folder(JOURNAL)?;

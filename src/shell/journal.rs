@@ -69,8 +69,8 @@ impl Record {
         Ok(Self { files, created, removed })
     }
 
-    pub(super) fn parse(text: &[u8]) -> anyhow::Result<Self> {
-        let record: Self = serde_json::from_slice(text).map_err(|_| foreign_journal("holds no readable record"))?;
+    pub(super) fn parse(text: &str) -> anyhow::Result<Self> {
+        let record: Self = serde_json::from_str(text).map_err(|_| foreign_journal("holds no readable record"))?;
         for file in &record.files {
             refuse_private(&file.path)?;
             refuse_private(&file.temp)?;

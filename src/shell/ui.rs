@@ -1,7 +1,10 @@
 //! The terminal: data on stdout, everything for people on stderr, prompts only where somebody can answer.
 #![expect(clippy::disallowed_macros, clippy::unused_self, reason = "the one place that prints, always through a `Ui`")]
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::{
+    fmt::Write as _,
+    io::{self, IsTerminal as _, Write as _},
+};
 
 use anstyle::AnsiColor;
 pub use anstyle::Style;
@@ -107,7 +110,7 @@ impl Ui {
         if let Some(fields) = object.as_object_mut() {
             fields.shift_insert(0, "schema".into(), 1.into());
         }
-        self.data(&format!("{object:#}\n"))
+        self.data(&format!("{}\n", escaped(&format!("{object:#}"))))
     }
 
     /// # Errors
@@ -179,8 +182,37 @@ pub fn report(error: &anyhow::Error, json: bool) -> u8 {
 /// Names and values of a project are never echoed as terminal control sequences.
 #[must_use]
 pub fn printable(text: &str) -> String {
+    text.chars().map(|c| if is_hidden(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// JSON whose strings control no terminal either: a serializer escapes only what has to be.
+fn escaped(json: &str) -> String {
+    json.chars().fold(String::with_capacity(json.len()), |mut out, c| {
+        if is_hidden(c) {
+            _ = write!(out, "\\u{:04x}", u32::from(c));
+        } else {
+            out.push(c);
+        }
+        out
+    })
+}
+
+fn is_hidden(c: char) -> bool {
     // Marks of direction would show a line in another order than it has.
-    let reorders = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let hidden = |c: char| (c.is_control() && c != '\n' && c != '\t') || reorders(c);
-    text.chars().map(|c| if hidden(c) { '\u{fffd}' } else { c }).collect()
+    let reorders = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    (c.is_control() && c != '\n' && c != '\t') || reorders
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_means_the_same_and_controls_no_terminal() {
+        let value = serde_json::json!({ "a\u{9b}2J": ["\u{1b}[2J\u{7f}\u{202e}", "é\u{1f6d2}\n\t"] });
+        let text = escaped(&format!("{value:#}"));
+        assert!(!text.contains(|c: char| is_hidden(c)), "{text:?}");
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
+        assert_eq!(printable("a\u{1b}[2J\n\u{9b}"), "a\u{fffd}[2J\n\u{fffd}");
+    }
 }

@@ -16,10 +16,10 @@ pub fn project(text: &str, above: &Above) -> Result<Vec<Named>> {
     let sdks = root.attribute("Sdk").into_iter().flat_map(|all| all.split(';'));
     found.extend(sdks.map(|sdk| {
         let (name, version) = sdk.split_once('/').map_or((sdk, None), |(name, version)| (name, Some(version)));
-        Named::on(own, line(root), name.trim(), version, Scope::Runtime)
+        Named::on(line(root), name.trim(), version, Scope::Runtime)
     }));
     for node in root.descendants().filter(Node::is_element) {
-        let named = |name: &str, version: Option<&str>| Named::on(own, line(node), name, version, Scope::Runtime);
+        let named = |name: &str, version: Option<&str>| Named::on(line(node), name, version, Scope::Runtime);
         let version = || node.attribute("Version");
         match (node.tag_name().name(), node.attribute("Include")) {
             ("PackageReference", Some(name)) => found.push(named(name, version())),
@@ -51,5 +51,6 @@ fn target(text: &str) -> Option<Named> {
     let version = written.trim_start_matches("netcoreapp").trim_start_matches("net");
     let version = (!version.contains('$')).then_some(version);
     let line = document.text_pos_at(node.range().start).row as usize;
-    Some(Named::on(text, line, TARGET, version, Scope::Version))
+    let told = text.lines().nth(line.saturating_sub(1)).unwrap_or_default().trim().to_owned();
+    Some(Named { text: told, ..Named::on(line, TARGET, version, Scope::Version) })
 }

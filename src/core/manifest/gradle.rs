@@ -125,7 +125,7 @@ impl Build<'_> {
             if let Some((name, version, scope)) = read(&found) {
                 let version = version.and_then(|version| self.resolved(&version));
                 let line = line_of(self.source, at.start());
-                self.found.push(Named::on(self.source, line, &name, version.as_deref(), scope));
+                self.found.push(Named::on(line, &name, version.as_deref(), scope));
             }
         }
     }

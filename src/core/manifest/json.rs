@@ -21,9 +21,17 @@ fn tables(text: &str, json: &Value, tables: &[(&str, Scope)]) -> Vec<Named> {
     let mut found = vec![];
     for (table, scope) in tables {
         let Some(all) = json.get(table).and_then(Value::as_object) else { continue };
+        let from = key(text, table).unwrap_or(0);
+        // Entries stand in this order, so that each is looked for behind the last: there may be very many.
+        let (mut at, mut line) = (from, line_of(text, from));
         found.extend(all.iter().map(|(name, version)| {
-            let at = key(text, table).and_then(|from| Some(from + key(&text[from..], name)?));
-            Named::on(text, line_of(text, at.unwrap_or(0)), name, version.as_str(), *scope)
+            if let Some(ahead) = key(&text[at..], name) {
+                line += line_of(&text[at..], ahead) - 1;
+                at += ahead;
+            } else if let Some(behind) = key(&text[from..], name) {
+                return Named::on(line_of(text, from + behind), name, version.as_str(), *scope);
+            }
+            Named::on(line, name, version.as_str(), *scope)
         }));
     }
     found
@@ -130,7 +138,7 @@ fn import(text: &str, name: &str, to: &str) -> Option<Named> {
         }
         _ => (name.trim_end_matches('/'), None),
     };
-    Some(Named::on(text, line, package, version, Scope::Runtime))
+    Some(Named::on(line, package, version, Scope::Runtime))
 }
 
 /// The programs that build a project, as packages: `@nx/next:build` is the package `@nx/next`.
@@ -143,7 +151,7 @@ pub fn project(text: &str) -> Result<Vec<Named>> {
     let programs = targets.into_iter().flat_map(Map::values).filter_map(|target| {
         let program = target.get("executor").or_else(|| target.get("builder"))?.as_str()?;
         let line = line_of(text, text.find(program)?);
-        Some(Named::on(text, line, program.split(':').next()?, None, Scope::Build))
+        Some(Named::on(line, program.split(':').next()?, None, Scope::Build))
     });
     Ok(programs.collect())
 }

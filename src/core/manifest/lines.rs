@@ -20,7 +20,7 @@ pub fn go_mod(text: &str) -> Vec<Named> {
             }
             Some(&")") => block = false,
             Some(&"module") => {
-                found.extend(words.nth(1).map(|name| Named::on(text, index + 1, name, None, Scope::Own)));
+                found.extend(words.nth(1).map(|name| Named::on(index + 1, name, None, Scope::Own)));
                 continue;
             }
             _ if block => {}
@@ -30,7 +30,7 @@ pub fn go_mod(text: &str) -> Vec<Named> {
         let scope = if is_others { Scope::Version } else { Scope::Runtime };
         if let (Some(name), Some(version)) = (words.next(), words.next()) {
             let version = version.trim_start_matches('v').trim_end_matches("+incompatible");
-            found.push(Named::on(text, index + 1, name, Some(version), scope));
+            found.push(Named::on(index + 1, name, Some(version), scope));
         }
     }
     found
@@ -52,9 +52,9 @@ pub fn gemfile(text: &str) -> Vec<Named> {
         let scope = if dev { Scope::Dev } else { Scope::Runtime };
         let word = line.trim();
         if let Some(gem) = GEM.as_ref().and_then(|gem| gem.captures(line)) {
-            found.push(Named::on(text, index + 1, &gem[1], gem.get(2).map(|version| version.as_str()), scope));
+            found.push(Named::on(index + 1, &gem[1], gem.get(2).map(|version| version.as_str()), scope));
         } else if word == "gemspec" || word.starts_with("gemspec ") {
-            found.push(Named::on(text, index + 1, "gemspec", None, Scope::Build));
+            found.push(Named::on(index + 1, "gemspec", None, Scope::Build));
         } else if word == "end" {
             open.pop();
         } else if is(&GROUP, line) {
@@ -77,7 +77,7 @@ pub fn mix(text: &str) -> Vec<Named> {
         pairs.map(move |pair| {
             let rest = pair.get(3).map_or("", |rest| rest.as_str());
             let scope = if rest.contains("only:") && !rest.contains(":prod") { Scope::Dev } else { Scope::Runtime };
-            Named::on(text, index + 1, &pair[1], pair.get(2).map(|version| version.as_str()), scope)
+            Named::on(index + 1, &pair[1], pair.get(2).map(|version| version.as_str()), scope)
         })
     });
     pairs.collect()
@@ -89,7 +89,7 @@ pub fn list(text: &str) -> Vec<Named> {
     let lines = text.lines().enumerate().filter_map(|(index, line)| {
         let word = line.split('#').next()?.split_whitespace().next()?;
         let (name, version) = word.split_once('@').map_or((word, None), |(name, version)| (name, Some(version)));
-        Some(Named::on(text, index + 1, name, version, Scope::Runtime))
+        Some(Named::on(index + 1, name, version, Scope::Runtime))
     });
     lines.collect()
 }

@@ -18,7 +18,7 @@ pub fn pom(text: &str, above: &Above) -> Result<Vec<Named>> {
     for parent in parents.filter_map(|(_, text)| Document::parse(text.trim_start_matches('\u{feff}')).ok()) {
         collect(parent.root_element(), &mut properties);
     }
-    let read = |node: Node<'_, '_>, scope: Scope| entry(text, node, scope, &properties);
+    let read = |node: Node<'_, '_>, scope: Scope| entry(node, scope, &properties);
     let mut found: Vec<Named> = child(root, "parent").and_then(|node| read(node, Scope::Build)).into_iter().collect();
     found.extend(own(text, root, &properties));
     let profiles = children(root, "profiles").flat_map(|all| children(all, "profile"));
@@ -72,14 +72,14 @@ fn own(text: &str, root: Node<'_, '_>, properties: &BTreeMap<String, String>) ->
     Some(Named::own(text, artifact.range().start, &name))
 }
 
-fn entry(text: &str, node: Node<'_, '_>, scope: Scope, properties: &BTreeMap<String, String>) -> Option<Named> {
+fn entry(node: Node<'_, '_>, scope: Scope, properties: &BTreeMap<String, String>) -> Option<Named> {
     let artifact = child(node, "artifactId")?;
     let group = value(node, "groupId").unwrap_or("org.apache.maven.plugins");
     let group = resolved(group, properties).unwrap_or_else(|| group.to_owned());
     let version = value(node, "version").and_then(|version| resolved(version, properties));
     let line = node.document().text_pos_at(artifact.range().start).row as usize;
     let name = format!("{group}:{}", artifact.text().unwrap_or_default().trim());
-    Some(Named::on(text, line, &name, version.as_deref(), scope))
+    Some(Named::on(line, &name, version.as_deref(), scope))
 }
 
 /// A version with what `${…}` stands for; `None` if that is written nowhere.

@@ -42,18 +42,17 @@ pub struct Named {
 }
 
 impl Named {
-    /// A dependency on a line of `source`.
+    /// A dependency on a line, whose text is added once all are known.
     #[must_use]
-    pub fn on(source: &str, line: usize, name: &str, requirement: Option<&str>, scope: Scope) -> Self {
-        let text = source.lines().nth(line.saturating_sub(1)).unwrap_or_default().trim().to_owned();
+    pub fn on(line: usize, name: &str, requirement: Option<&str>, scope: Scope) -> Self {
         let requirement = requirement.map(str::trim).filter(|written| !written.is_empty()).map(str::to_owned);
-        Self { name: name.to_owned(), requirement, scope, line, text }
+        Self { name: name.to_owned(), requirement, scope, line, text: String::new() }
     }
 
     /// What a manifest calls its own package, at a place in `source`.
     #[must_use]
     pub fn own(source: &str, at: usize, name: &str) -> Self {
-        Self::on(source, line_of(source, at), name, None, Scope::Own)
+        Self::on(line_of(source, at), name, None, Scope::Own)
     }
 }
 
@@ -76,6 +75,16 @@ pub fn dependencies(name: &str, text: &str, workspace: Option<&str>) -> Result<V
 /// # Errors
 /// When the text is not what the file's name says.
 pub fn all(name: &str, text: &str, above: &Above) -> Result<Vec<Named>> {
+    let mut found = read(name, text, above)?;
+    let lines: Vec<&str> = text.trim_start_matches('\u{feff}').lines().collect();
+    // What was found in a file above has its text already.
+    for named in found.iter_mut().filter(|named| named.text.is_empty()) {
+        lines.get(named.line.saturating_sub(1)).copied().unwrap_or_default().trim().clone_into(&mut named.text);
+    }
+    Ok(found)
+}
+
+fn read(name: &str, text: &str, above: &Above) -> Result<Vec<Named>> {
     match name {
         "Cargo.toml" => cargo(text, above),
         "package.json" => json::npm(text, above),
@@ -110,7 +119,7 @@ pub fn ending(name: &str) -> &str {
 /// The name that a table gives to the package.
 pub(super) fn own(toml: &Toml<'_>, table: &[&str]) -> Option<Named> {
     let name = toml.item(table)?.as_table_like()?.get("name")?.as_str()?;
-    Some(Named::on(toml.text(), toml.line(table, "name"), name, None, Scope::Own))
+    Some(Named::on(toml.line(table, "name"), name, None, Scope::Own))
 }
 
 fn cargo(text: &str, above: &Above) -> Result<Vec<Named>> {
@@ -122,13 +131,13 @@ fn cargo(text: &str, above: &Above) -> Result<Vec<Named>> {
         found.extend(names.filter_map(|(name, _)| {
             let entry = cargo_toml::existing(&toml, root.as_ref(), table, name)?;
             let package = cargo_toml::package(&toml, root.as_ref(), table, name);
-            Some(Named::on(text, entry.line, &package, entry.version.as_deref(), scope))
+            Some(Named::on(entry.line, &package, entry.version.as_deref(), scope))
         }));
     }
     let shared = toml.item(&["workspace", "dependencies"]).and_then(Item::as_table_like);
     found.extend(shared.into_iter().flat_map(TableLike::iter).map(|(name, item)| {
         let version = item.as_str().or_else(|| item.as_table_like()?.get("version")?.as_str());
-        Named::on(text, toml.line(&["workspace", "dependencies"], name), name, version, Scope::Version)
+        Named::on(toml.line(&["workspace", "dependencies"], name), name, version, Scope::Version)
     }));
     found.sort_by_key(|named| named.line);
     Ok(found)

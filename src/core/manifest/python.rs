@@ -52,7 +52,7 @@ pub fn pyproject(text: &str) -> Result<Vec<Named>> {
 fn listed(toml: &Toml<'_>, array: &Array, scope: Scope, found: &mut Vec<Named>) {
     found.extend(array.iter().filter_map(|item| {
         let line = item.span().map_or(1, |span| line_of(toml.text(), toml.at(span).start));
-        requirement(toml.text(), line, item.as_str()?, scope)
+        requirement(line, item.as_str()?, scope)
     }));
 }
 
@@ -60,7 +60,7 @@ fn keyed(toml: &Toml<'_>, path: &[&str], scope: Scope, found: &mut Vec<Named>) {
     let names = toml.item(path).and_then(Item::as_table_like).into_iter().flat_map(TableLike::iter);
     found.extend(names.map(|(name, item)| {
         let version = item.as_str().or_else(|| item.get("version")?.as_str()).filter(|version| *version != "*");
-        Named::on(toml.text(), toml.line(path, name), &normal(name), version, scope)
+        Named::on(toml.line(path, name), &normal(name), version, scope)
     }));
 }
 
@@ -86,12 +86,12 @@ pub fn requirements(name: &str, text: &str) -> Vec<Named> {
     });
     let scope = if dev { Scope::Dev } else { Scope::Runtime };
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with(['#', '-']));
-    lines.filter_map(|(index, line)| requirement(text, index + 1, line, scope)).collect()
+    lines.filter_map(|(index, line)| requirement(index + 1, line, scope)).collect()
 }
 
-fn requirement(source: &str, line: usize, text: &str, scope: Scope) -> Option<Named> {
+fn requirement(line: usize, text: &str, scope: Scope) -> Option<Named> {
     let requirement = Requirement::parse(text)?;
-    Some(Named::on(source, line, &requirement.name, requirement.versions.as_deref(), scope))
+    Some(Named::on(line, &requirement.name, requirement.versions.as_deref(), scope))
 }
 
 static LIST: LazyLock<Option<Regex>> =
@@ -118,7 +118,7 @@ pub fn setup_py(text: &str) -> Vec<Named> {
         let strings = quoted.captures_iter(list.as_str()).filter_map(|string| string.get(1));
         found.extend(strings.filter_map(|string| {
             let line = line_of(text, list.start() + string.start());
-            requirement(text, line, string.as_str(), Scope::Runtime)
+            requirement(line, string.as_str(), Scope::Runtime)
         }));
     }
     found
@@ -131,7 +131,7 @@ pub fn setup_cfg(text: &str) -> Vec<Named> {
     for (index, line) in text.lines().enumerate() {
         if line.starts_with([' ', '\t']) {
             let wanted = inside && !line.trim_start().starts_with('#');
-            found.extend(wanted.then(|| requirement(text, index + 1, line.trim(), Scope::Runtime)).flatten());
+            found.extend(wanted.then(|| requirement(index + 1, line.trim(), Scope::Runtime)).flatten());
         } else if !line.is_empty() {
             inside = line.trim_start().starts_with("install_requires");
         }
@@ -152,7 +152,7 @@ pub fn environment(text: &str) -> Result<Vec<Named>> {
         let listed = text.lines().nth(line.saturating_sub(1)).is_some_and(|line| line.trim_start().starts_with('-'));
         let value = if value.contains("==") { value.into_owned() } else { value.replacen('=', "==", 1) };
         if listed {
-            found.extend(requirement(text, line, &value, Scope::Runtime));
+            found.extend(requirement(line, &value, Scope::Runtime));
         }
     }
     Ok(found)

@@ -1,7 +1,7 @@
 use super::*;
 use crate::core::{
     lock::Lock,
-    testing::{App, FIXTURES, fixture, path, rust, tree},
+    testing::{App, FIXTURES, fixture, path, rust, small_app, tree},
 };
 
 const MANIFEST: &str = "[package]\nname = \"x\"\nedition = \"2024\"\n\n[dependencies]\naxum = \"0.8\"\n";
@@ -263,4 +263,19 @@ fn a_secret_that_is_there_stays_ignored() {
     after.remove(&path(".gitignore"));
     keep_ignored(&before, &mut after, &|path| Ok(path.as_str() == ".env")).unwrap();
     assert_eq!(after.text(".gitignore"), Some("/.env\n"));
+}
+
+/// A lock that came with the repository, whose edits lie across each other.
+#[test]
+fn edits_that_overlap_are_left_to_the_user() {
+    let (mut tree, mut lock) = small_app().added();
+    tree.insert(path("src/main.rs"), Text::new("once\ntwice\ntwice\n"));
+    let made =
+        |at: usize, inserted: &str| Made { at, removed: String::new(), inserted: inserted.to_owned(), entry: None };
+    let edited = lock.layer[0].edited.iter_mut().find(|edited| edited.path.as_str() == "src/main.rs").unwrap();
+    edited.splice = vec![made(0, "once\n"), made(2, "twice\n")];
+    let plan = undo(&tree, &lock, Some(&rust())).unwrap();
+    let steps: Vec<&str> =
+        plan.manual.iter().filter(|step| step.at == "src/main.rs").map(|step| step.text.as_str()).collect();
+    assert_eq!(steps, ["twice"]);
 }

@@ -2,7 +2,6 @@
 
 use std::io::{self, Write as _};
 
-use anyhow::Context as _;
 use cap_std::fs::{MetadataExt as _, OpenOptions, OpenOptionsExt as _};
 use rustix::{
     fd::OwnedFd,
@@ -10,7 +9,7 @@ use rustix::{
 };
 
 use crate::{
-    core::project::{RelPath, sha256},
+    core::project::{RelPath, Text},
     shell::{
         disk::{Disk, Read, nothing_there},
         journal::{FileRecord, Record, changed, foreign_journal, is_symlink},
@@ -43,8 +42,13 @@ impl Steps<'_> {
         })
     }
 
-    pub(super) fn read(&mut self, path: &str) -> anyhow::Result<Vec<u8>> {
-        self.act("read", path, |disk| disk.dir().read(path))
+    /// What is there and is no small text, such as a planted pipe, is none.
+    pub(super) fn read(&mut self, path: &str) -> anyhow::Result<Option<Text>> {
+        self.act("read", path, |_| Ok(()))?;
+        Ok(match self.disk.read(&RelPath::new(path)?)? {
+            Read::Text(text) => Some(text),
+            Read::Missing | Read::NotText => None,
+        })
     }
 
     pub(super) fn act<T>(
@@ -169,12 +173,9 @@ impl Steps<'_> {
             return self.remove(file.path.as_str());
         };
         let place = original.place();
-        let bytes = self.read(&place)?;
-        if sha256(&bytes) != original.sha256 {
-            return Err(foreign_journal(&format!("holds a damaged copy of `{}`", file.path)));
-        }
-        let text = String::from_utf8(bytes).with_context(|| format!("cannot read `{place}`"))?;
-        self.write_like(file, &text)?;
+        let copy = self.read(&place)?.filter(|copy| copy.sha256() == original.sha256);
+        let copy = copy.ok_or_else(|| foreign_journal(&format!("holds a damaged copy of `{}`", file.path)))?;
+        self.write_like(file, copy.raw())?;
         self.rename(file.temp.as_str(), file.path.as_str())
     }
 }

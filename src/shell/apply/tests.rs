@@ -252,6 +252,21 @@ fn a_planted_journal_cannot_write_where_programs_run() {
     }
 }
 
+#[test]
+fn a_journal_that_is_no_text_is_refused_and_not_waited_for() {
+    let pipe = |path: &Path| rustix::fs::mkfifoat(rustix::fs::CWD, path, rustix::fs::Mode::RWXU).unwrap();
+    // Sparse, and more than a machine has of memory.
+    let large = |path: &Path| fs::File::create(path).unwrap().set_len(1 << 40).unwrap();
+    let folder = |path: &Path| fs::create_dir(path).unwrap();
+    let makes: [&dyn Fn(&Path); 3] = [&pipe, &large, &folder];
+    for make in makes {
+        let (_keep, disk) = project();
+        fs::create_dir(disk.root().join(JOURNAL)).unwrap();
+        make(&disk.root().join(READY));
+        assert!(problem(&recover(&disk).unwrap_err()).what.contains("no readable record"));
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_folder_that_cannot_be_written_is_an_error_and_no_change() {

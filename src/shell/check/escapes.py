@@ -154,6 +154,8 @@ attempt("outlive memory that runs out", memory, ["1000"])
 daemon(dict(os.environ))
 daemon({})
 forks(100)
-subprocess.Popen([sys.executable, "-c", f"import time; time.sleep({HOUR})", AT["stray_mark"]])
+end = subprocess.DEVNULL
+command = [sys.executable, "-c", f"import time; time.sleep({HOUR})", AT["stray_mark"]]
+subprocess.Popen(command, stdin=end, stdout=end, stderr=end)
 print("all was tried", flush=True)
 sys.exit(1)

@@ -143,7 +143,7 @@ fn a_step_cannot_see_secrets_write_elsewhere_or_reach_out() {
         "import socket; socket.create_connection(('192.0.2.1', 80), 5)".to_owned(),
     ];
     assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some());
-    for (attack, told) in attacks.iter().zip(["KeyError", "Permission", "Permission", "Permission", "unreachable"]) {
+    for (attack, told) in attacks.iter().zip(["KeyError", "Read-only", "Read-only", "Read-only", "unreachable"]) {
         let (report, _) = check(base.path(), "", &[], &[step("attack", &["python3", "-c", attack])]);
         assert!(output(&report.steps[0]).contains(told), "{attack}: {report:#?}");
     }
