@@ -588,4 +588,7 @@ fn many_entries_do_not_take_forever() {
         write(&project.dir, name, format!("{{\"{table}\": {{\n{entries}\"z\": \"1\"}}}}"));
         ends(&project.dir, &["detect"]);
     }
+    let project = empty("shop");
+    write(&project.dir, "environment.yml", "a:\n ".repeat(100_000));
+    ends(&project.dir, &["detect"]);
 }

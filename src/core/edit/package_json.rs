@@ -198,7 +198,8 @@ impl<'t> File<'t> {
         let mut at = self.text.find('{')?;
         let mut found = None;
         for name in path {
-            let member = members(self.text, at)?.into_iter().find(|member| member.name == *name)?;
+            // Of a name that is there twice, the last counts, for npm too.
+            let member = members(self.text, at)?.into_iter().rfind(|member| member.name == *name)?;
             at = member.value.start;
             found = Some(member);
         }

@@ -144,12 +144,12 @@ pub fn setup_cfg(text: &str) -> Vec<Named> {
 /// # Errors
 /// When the text is not YAML.
 pub fn environment(text: &str) -> Result<Vec<Named>> {
-    let mut found = vec![];
+    let (mut found, lines): (_, Vec<&str>) = (vec![], text.lines().collect());
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| anyhow::anyhow!("not valid YAML: {error}"))?;
         let Event::Scalar(value, ..) = event else { continue };
         let line = span.start.line();
-        let listed = text.lines().nth(line.saturating_sub(1)).is_some_and(|line| line.trim_start().starts_with('-'));
+        let listed = lines.get(line.saturating_sub(1)).is_some_and(|line| line.trim_start().starts_with('-'));
         let value = if value.contains("==") { value.into_owned() } else { value.replacen('=', "==", 1) };
         if listed {
             found.extend(requirement(line, &value, Scope::Runtime));

@@ -78,3 +78,12 @@ fn entries_that_are_there_count_by_their_range() {
     assert_eq!(file.minimum(), Some((Version::new(20, 0, 0), 2)));
     assert!(File::parse("[]").is_err() && File::parse("{,}").is_err());
 }
+
+#[test]
+fn of_a_table_that_is_there_twice_the_one_that_counts_is_edited() {
+    becomes(
+        "{\n  \"dependencies\": { \"a\": \"1\" },\n  \"dependencies\": { \"b\": \"1\" }\n}\n",
+        &[wanted("zod", "^4.0.0")],
+        "{\n  \"dependencies\": { \"a\": \"1\" },\n  \"dependencies\": { \"b\": \"1\", \"zod\": \"^4.0.0\" }\n}\n",
+    );
+}
