@@ -124,7 +124,8 @@ fn whatever_a_text_looks_like_it_is_read_or_refused() {
     targets.retain(|target| target.name.contains(&only));
     assert!(!targets.is_empty(), "no target is named {only}");
     let workers = thread::available_parallelism().map_or(1, usize::from).min(targets.len());
-    let share = Duration::from_secs(seconds).mul_f64(workers as f64 / targets.len() as f64);
+    let parts = u32::try_from(targets.len().div_ceil(workers)).unwrap();
+    let share = Duration::from_secs(seconds) / parts;
     let (next, told) = (AtomicUsize::new(0), Mutex::new(vec![]));
     thread::scope(|scope| {
         for _ in 0..workers {

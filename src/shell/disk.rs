@@ -111,6 +111,7 @@ impl Disk {
     /// # Errors
     /// When the project folder itself cannot be listed.
     pub fn tree(&self, globs: &GlobSet, always: &[RelPath]) -> anyhow::Result<(Tree, Vec<Unread>)> {
+        self.can_be_walked()?;
         let mut found = Found::default();
         for entry in self.walk() {
             match entry {
@@ -138,6 +139,7 @@ impl Disk {
     /// # Errors
     /// When the project folder itself cannot be listed.
     pub fn paths(&self, shown: &'static [&'static str]) -> anyhow::Result<(Vec<String>, Vec<Unread>)> {
+        self.can_be_walked()?;
         // Listing as another kind of error would, before threads are started for it.
         self.dir.entries().with_context(|| format!("cannot list `{}`", self.root.display()))?;
         let (send, receive) = mpsc::channel::<Vec<Result<String, Unread>>>();
@@ -236,6 +238,17 @@ impl Disk {
             Ok(text) if !text.contains('\0') => Read::Text(Text::new(text)),
             _ => Read::NotText,
         }))
+    }
+
+    /// What git ignores is read by the library that walks.
+    fn can_be_walked(&self) -> Result<(), Problem> {
+        let odd = [".gitignore", ".git/info/exclude"].into_iter().find(|name| is_endless(&self.root.join(name)));
+        odd.map_or(Ok(()), |name| {
+            Err(Problem::problem(
+                format!("`{name}` is too large, or no file"),
+                format!("make `{name}` a list of what git ignores, then run the command again"),
+            ))
+        })
     }
 
     fn walk(&self) -> ignore::Walk {
@@ -357,6 +370,11 @@ pub(super) fn inside_repository(root: &Path) -> bool {
     root.ancestors().skip(1).any(|dir| dir.join(".git").exists()) && !root.join(".git").exists()
 }
 
+/// Reading it would not end, or take all memory.
+fn is_endless(list: &Path) -> bool {
+    std::fs::metadata(list).is_ok_and(|meta| !meta.is_dir() && (!meta.is_file() || meta.len() > FOUND_LIMIT))
+}
+
 fn is_not_source(entry: &DirEntry, root: &Path) -> bool {
     let Some(name) = entry.file_name().to_str() else {
         return true;
@@ -368,7 +386,9 @@ fn is_not_source(entry: &DirEntry, root: &Path) -> bool {
         let inside = entry.path().strip_prefix(root).unwrap_or(entry.path());
         inside.components().any(|part| part.as_os_str() == "src")
     };
-    NOT_SOURCE.contains(&name) || (NOT_SOURCE_OUTSIDE_SRC.contains(&name) && !below_src())
+    NOT_SOURCE.contains(&name)
+        || (NOT_SOURCE_OUTSIDE_SRC.contains(&name) && !below_src())
+        || is_endless(&entry.path().join(".gitignore"))
 }
 
 pub(super) fn nothing_there(error: &io::Error) -> bool {
@@ -376,117 +396,4 @@ pub(super) fn nothing_there(error: &io::Error) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{fs, os::unix::fs::symlink};
-
-    use globset::{Glob, GlobSetBuilder};
-
-    use super::*;
-
-    fn globs(patterns: &[&str]) -> GlobSet {
-        let mut set = GlobSetBuilder::new();
-        for pattern in patterns {
-            set.add(Glob::new(pattern).unwrap());
-        }
-        set.build().unwrap()
-    }
-
-    fn path(name: &str) -> RelPath {
-        RelPath::new(name).unwrap()
-    }
-
-    fn project(files: &[(&str, &str)]) -> (tempfile::TempDir, Disk) {
-        let folder = tempfile::tempdir().unwrap();
-        let root = folder.path().join("project");
-        fs::create_dir(&root).unwrap();
-        for (name, text) in files {
-            fs::create_dir_all(root.join(name).parent().unwrap()).unwrap();
-            fs::write(root.join(name), text).unwrap();
-        }
-        let disk = Disk::open(&root).unwrap();
-        (folder, disk)
-    }
-
-    fn problem(error: &anyhow::Error) -> &Problem {
-        error.downcast_ref().unwrap_or_else(|| panic!("not a Problem: {error:#}"))
-    }
-
-    #[test]
-    fn a_missing_folder_is_a_problem() {
-        let error = Disk::open(Path::new("/no/such/folder")).unwrap_err();
-        assert_eq!(problem(&error).what, "there is no folder `/no/such/folder`");
-    }
-
-    #[test]
-    fn reads_text_and_names_what_is_not() {
-        let (_keep, disk) = project(&[("a ü/b.rs", "\u{feff}x\r\n"), ("nul", "a\0b"), ("dir/x", "")]);
-        fs::write(disk.root().join("latin1"), b"caf\xe9").unwrap();
-        fs::write(disk.root().join("large"), "a".repeat((4 << 20) + 1)).unwrap();
-        symlink("nowhere", disk.root().join("dangling")).unwrap();
-        assert_eq!(disk.read(&path("a ü/b.rs")).unwrap(), Read::Text(Text::new("\u{feff}x\r\n")));
-        for name in ["nul", "latin1", "large", "dangling", "dir"] {
-            assert_eq!(disk.read(&path(name)).unwrap(), Read::NotText, "{name}");
-            assert!(disk.exists(&path(name)).unwrap(), "{name}");
-        }
-        for name in ["none", "none/x", "nul/x"] {
-            assert_eq!(disk.read(&path(name)).unwrap(), Read::Missing, "{name}");
-            assert!(!disk.exists(&path(name)).unwrap(), "{name}");
-        }
-    }
-
-    #[test]
-    fn a_symlink_that_leaves_is_refused_by_name() {
-        let (keep, disk) = project(&[("in/x.rs", "in")]);
-        fs::write(keep.path().join("secret"), "s").unwrap();
-        symlink("../secret", disk.root().join("file")).unwrap();
-        symlink(keep.path(), disk.root().join("folder")).unwrap();
-        symlink("in", disk.root().join("inside")).unwrap();
-        let error = disk.read(&path("file")).unwrap_err();
-        assert_eq!(problem(&error).what, "`file` leads out of the project\n  `file` is a symlink");
-        let error = disk.read(&path("folder/secret")).unwrap_err();
-        assert_eq!(problem(&error).what, "`folder/secret` leads out of the project\n  `folder` is a symlink");
-        assert_eq!(disk.read(&path("inside/x.rs")).unwrap(), Read::Text(Text::new("in")));
-    }
-
-    #[test]
-    fn the_tree_holds_source_and_what_is_asked_for() {
-        let (_keep, disk) = project(&[
-            (".gitignore", "generated\n.env\n"),
-            ("src/main.rs", "m"),
-            ("src/vendor/mod.rs", "v"),
-            ("src/generated/x.rs", "g"),
-            ("vendor/lib.rs", "v"),
-            ("node_modules/a/b.rs", "n"),
-            (".hidden/x.rs", "h"),
-            (".env", "SECRET=1"),
-            ("notes.txt", "t"),
-        ]);
-        symlink("src", disk.root().join("link")).unwrap();
-        let (tree, unread) = disk.tree(&globs(&["**/*.rs"]), &[path(".env"), path("none")]).unwrap();
-        let names: Vec<_> = tree.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, [".env", "src/main.rs", "src/vendor/mod.rs"]);
-        assert_eq!(unread, []);
-    }
-
-    #[test]
-    fn the_tree_says_what_it_could_not_read() {
-        let (keep, disk) = project(&[("ok.rs", ""), ("nul.rs", "\0")]);
-        fs::write(disk.root().join("large.rs"), "a".repeat((1 << 20) + 1)).unwrap();
-        fs::write(keep.path().join("outside.rs"), "x").unwrap();
-        symlink("../outside.rs", disk.root().join("leaves.rs")).unwrap();
-        let (tree, unread) = disk.tree(&globs(&["*.rs"]), &[]).unwrap();
-        assert_eq!(tree.iter().count(), 1);
-        let names: Vec<_> = unread.iter().map(|unread| unread.path.as_str()).collect();
-        assert_eq!(names, ["large.rs", "leaves.rs", "nul.rs"]);
-        assert!(unread[1].why.contains("leads out of the project"), "{}", unread[1].why);
-    }
-
-    #[test]
-    fn a_gitignore_above_speaks_only_inside_a_repository() {
-        let (keep, disk) = project(&[("a.rs", "")]);
-        fs::write(keep.path().join(".gitignore"), "*.rs\n").unwrap();
-        assert_eq!(disk.tree(&globs(&["*.rs"]), &[]).unwrap().0.iter().count(), 1);
-        fs::create_dir(keep.path().join(".git")).unwrap();
-        assert_eq!(disk.tree(&globs(&["*.rs"]), &[]).unwrap().0.iter().count(), 0);
-    }
-}
+mod tests;

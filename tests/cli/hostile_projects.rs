@@ -174,7 +174,8 @@ fn a_link_out_of_the_project_is_neither_read_nor_written_through() {
             let outside = empty("outside");
             for (name, text) in &added {
                 if !name.ends_with('/') {
-                    let mark = if name.ends_with(".rs") { "//" } else { "#" };
+                    let mark =
+                        if Path::new(name).extension().is_some_and(|ending| ending == "rs") { "//" } else { "#" };
                     write(&outside.dir, name, [text, format!("\n{mark} {CANARY}\n").as_bytes()].concat());
                 }
             }
@@ -436,9 +437,9 @@ fn no_name_and_no_value_controls_a_terminal() {
         change(&project);
         projects.push((what, project));
     };
-    let escaped: String = CONTROL.chars().map(|c| format!("\\u{:04X}", u32::from(c))).collect();
+    let escaped = CONTROL.chars().fold(String::new(), |all, c| all + &format!("\\u{:04X}", u32::from(c)));
     with("a comment", &|it| {
-        replace(&it.dir, "Cargo.toml", "axum = \"0.8\"", &format!("axum = \"0.8\" # {CONTROL}").replace('\r', ""))
+        replace(&it.dir, "Cargo.toml", "axum = \"0.8\"", &format!("axum = \"0.8\" # {CONTROL}").replace('\r', ""));
     });
     with("a package's name", &|it| {
         let text = read(&it.dir, "Cargo.toml");
@@ -447,7 +448,7 @@ fn no_name_and_no_value_controls_a_terminal() {
     });
     with("a version", &|it| replace(&it.dir, "Cargo.toml", "axum = \"0.8\"", &format!("axum = \"{escaped}\"")));
     with("a dependency", &|it| {
-        replace(&it.dir, "Cargo.toml", "axum = \"0.8\"", &format!("axum = \"0.8\"\n\"{escaped}\" = \"1\""))
+        replace(&it.dir, "Cargo.toml", "axum = \"0.8\"", &format!("axum = \"0.8\"\n\"{escaped}\" = \"1\""));
     });
     with("a broken manifest", &|it| replace(&it.dir, "Cargo.toml", "[package]", &format!("{CONTROL}[package]")));
     with("a line of source", &|it| {
@@ -469,10 +470,10 @@ fn no_name_and_no_value_controls_a_terminal() {
         symlink(format!("/tmp/{CONTROL}"), it.dir.join("Cargo.toml")).unwrap();
     });
     with("a lock", &|it| {
-        write(&it.dir, ".authwright/lock.toml", format!("schema = 1\n\"{escaped}\" = \"{escaped}\"\n"))
+        write(&it.dir, ".authwright/lock.toml", format!("schema = 1\n\"{escaped}\" = \"{escaped}\"\n"));
     });
     with("a journal", &|it| {
-        write(&it.dir, ".authwright-journal/ready", format!("{{\"files\":[{{\"path\":\"{CONTROL}\""))
+        write(&it.dir, ".authwright-journal/ready", format!("{{\"files\":[{{\"path\":\"{CONTROL}\""));
     });
     with("a lock that was changed", &|it| {
         run(&it.dir, &["add", "--yes", "--no-check"]).exits(0);
@@ -583,7 +584,7 @@ fn template_syntax_of_a_project_is_text() {
 #[test]
 fn many_entries_do_not_take_forever() {
     for (name, table) in [("package.json", "dependencies"), ("composer.json", "require")] {
-        let entries: String = (0..50_000).map(|number| format!("\"a/{number}\": \"1\",\n")).collect();
+        let entries = (0..50_000).fold(String::new(), |all, number| all + &format!("\"a/{number}\": \"1\",\n"));
         let project = empty("shop");
         write(&project.dir, name, format!("{{\"{table}\": {{\n{entries}\"z\": \"1\"}}}}"));
         ends(&project.dir, &["detect"]);

@@ -233,10 +233,9 @@ fn locks(files: &[(String, String)]) -> Target {
     let names =
         ["Cargo.lock", "package-lock.json", "uv.lock", "poetry.lock", "pnpm-lock.yaml", "yarn.lock", "bun.lock"];
     let mut seeds = seeds(files, |file| names.contains(&file));
-    seeds.iter_mut().for_each(|seed| {
-        let end = (0..=seed.len().min(8 << 10)).rev().find(|at| seed.is_char_boundary(*at)).unwrap_or(0);
-        seed.truncate(end);
-    });
+    for seed in &mut seeds {
+        seed.truncate((0..=seed.len().min(8 << 10)).rev().find(|at| seed.is_char_boundary(*at)).unwrap_or(0));
+    }
     seeds.extend(
         [
             "lockfileVersion: '9.0'\n\npackages:\n\n  '@types/express@5.0.3':\n    resolution: {}\n\n  express@5.1.0(a@1):\n",
