@@ -296,7 +296,8 @@ fn take_back(files: &[(String, String)]) -> Target {
         let mut lock = small(added.clone());
         let tables = ["dependencies", "", ".", "a.b", "dev-dependencies", "dependencies.axum"];
         for edited in &mut lock.layer[0].edited {
-            edited.path = path(*random.pick(&["Cargo.toml", "src/main.rs"]));
+            let name: &&str = random.pick(&["Cargo.toml", "src/main.rs"]);
+            edited.path = path(name);
             for made in &mut edited.splice {
                 let number = [0, 1, random.below(text.len() + 1), usize::MAX >> 1, made.at];
                 made.at = *random.pick(&number);
