@@ -11,7 +11,7 @@ from django.template.exceptions import TemplateDoesNotExist
 from django.template.loader import get_template
 [%- endif %]
 
-from . import conf
+from . import conf, database
 
 MIDDLEWARE = [
     "accounts.middleware.AccountsMiddleware",
@@ -32,11 +32,7 @@ def refuse_weakened() -> None:
         raise ImproperlyConfigured("USE_TZ is off, and sessions expire by the clock")
     if settings.DEBUG and not configured.development:
         raise ImproperlyConfigured("DEBUG is on, and AUTH_ENV is not development")
-    options: Any = settings.DATABASES["default"].get("OPTIONS")
-    if not options or options.get("transaction_mode") != "IMMEDIATE":
-        raise ImproperlyConfigured(
-            "DATABASES is not what accounts.conf.configure set: transactions need to be immediate"
-        )
+    database.refuse_weakened(settings.DATABASES["default"])
     refuse_undone_counters(settings.DATABASES["default"])
     places = [
         settings.MIDDLEWARE.index(name) if name in settings.MIDDLEWARE else -1
@@ -47,14 +43,14 @@ def refuse_weakened() -> None:
         raise ImproperlyConfigured(f"MIDDLEWARE needs, first and in order: {listed}")
 
 
-def refuse_undone_counters(database: Mapping[str, Any]) -> None:
+def refuse_undone_counters(of: Mapping[str, Any]) -> None:
     """A view that calls `authenticate` and then fails must not take back that a guess was counted."""
     fix = "take it out, and put transaction.atomic around what belongs together"
-    if database.get("ATOMIC_REQUESTS"):
+    if of.get("ATOMIC_REQUESTS"):
         raise ImproperlyConfigured(
             f"ATOMIC_REQUESTS is on, so a view that fails would undo the count of wrong passwords: {fix}"
         )
-    if not database.get("AUTOCOMMIT", True):
+    if not of.get("AUTOCOMMIT", True):
         raise ImproperlyConfigured(
             f"AUTOCOMMIT is off, so wrong passwords would be counted for nobody else to see: {fix}"
         )

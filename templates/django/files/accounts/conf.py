@@ -21,6 +21,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 import django
 
+from . import database
 [% if module.tokens -%]
 from .bearer import keys
 from .bearer.settings import token_keys, token_scopes
@@ -151,7 +152,7 @@ class Conf:
     old_secrets: tuple[bytes, ...]
     base_url: str
     app_name: str
-    database: str | None
+    database: [% if db == "postgres" %]dict[str, Any][% else %]str | None[% endif %]
     mail_from: tuple[str, str]
     smtp: Smtp | None
     trusted_proxies: tuple[Network, ...]
@@ -225,8 +226,16 @@ def configure(settings: dict[str, Any]) -> None:
     settings["INSTALLED_APPS"] = [*settings["INSTALLED_APPS"], "accounts"]
     first = "accounts.middleware.AccountsMiddleware"
     settings["MIDDLEWARE"] = [first, *settings["MIDDLEWARE"]]
-    configure_database(settings["DATABASES"]["default"], configured.database)
+[%- if db == "postgres" %]
+    databases: dict[str, Any] = settings.setdefault("DATABASES", {})
+    database.configure(databases.setdefault("default", {}), configured.database)
+[%- else %]
+    database.configure(settings["DATABASES"]["default"], configured.database)
+[%- endif %]
     configure_mail(settings, configured)
+[%- if db == "postgres" %]
+    settings.setdefault("TEST_RUNNER", "accounts.tests.runner.Runner")
+[%- endif %]
     settings |= protections(configured)
 [%- if ui == "pages" %]
     configure_pages(settings)
@@ -320,20 +329,6 @@ def derived(secret: bytes) -> str:
     return hmac.digest(secret, b"django secret key v1", "sha256").hex()
 
 
-def configure_database(database: dict[str, Any], path: str | None) -> None:
-    if database.get("ENGINE") != "django.db.backends.sqlite3":
-        raise SettingError("DATABASES", "names another database than SQLite")
-    if path is not None:
-        database["NAME"] = path
-    database["OPTIONS"] = {
-        # Writers take turns from the first statement on: what was read stays true.
-        "transaction_mode": "IMMEDIATE",
-        "timeout": 10,
-        "init_command": "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;",
-        **database.get("OPTIONS", {}),
-    }
-
-
 def from_environment(values: Mapping[str, str]) -> Conf:
     development = is_development(values)
     base_url = origin(required(values, "AUTH_BASE_URL", BASE_URL_FIX), development)
@@ -343,7 +338,11 @@ def from_environment(values: Mapping[str, str]) -> Conf:
         old_secrets=old_secrets(values.get("AUTH_OLD_SECRETS", "")),
         base_url=base_url,
         app_name=values.get("AUTH_APP_NAME", "app"),
-        database=database_path(values.get("DATABASE_URL")),
+[%- if db == "postgres" %]
+        database=database.from_url(required(values, "DATABASE_URL", database.FIX)),
+[%- else %]
+        database=database.from_url(values.get("DATABASE_URL")),
+[%- endif %]
         mail_from=mail_from(required(values, "AUTH_MAIL_FROM", MAIL_FROM_FIX)),
         smtp=None if development else smtp(required(values, "SMTP_URL", SMTP_FIX)),
         trusted_proxies=tuple(trusted_proxies(values.get("AUTH_TRUSTED_PROXIES", ""))),
@@ -481,19 +480,6 @@ def origin(text: str, development: bool) -> str:
             "AUTH_BASE_URL", "does not start with https://", BASE_URL_FIX
         )
     return text
-
-
-DATABASE_FIX = "Set it to a file: DATABASE_URL=sqlite:////var/lib/app/db.sqlite3"
-
-
-def database_path(text: str | None) -> str | None:
-    """The file that takes the place of the one in `DATABASES`."""
-    if text is None:
-        return None
-    url = re.fullmatch(r"sqlite:///([^?#]+)", text)
-    if not url or ":memory:" in text or url[1].startswith("file:"):
-        raise SettingError("DATABASE_URL", "does not name a SQLite file", DATABASE_FIX)
-    return url[1]
 
 
 MAIL_FROM_FIX = (

@@ -1,7 +1,7 @@
 """Changing the address of an account: the new one must be proven, the old one is told."""
 
 from django.core.mail import EmailMessage
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
@@ -94,7 +94,7 @@ def confirm(request: HttpRequest) -> JsonResponse:
     token = Form(request).text("token")
     new_email = usable(visit, user, token)
     with transaction.atomic():
-        store.hand_over(request)
+        store.hand_over(request, user)
         if tokens.consume(Purpose.EMAIL_CHANGE, token) != user.pk:
             raise Problem("token_invalid")
         changed = replace(user, new_email)
@@ -116,12 +116,15 @@ def confirm(request: HttpRequest) -> JsonResponse:
 
 def replace(user: User, email: str) -> User | None:
     """Nobody if the account changed meanwhile, or somebody else has the address by now."""
-    if User.objects.filter(email=email).exists():
-        return None
     same = User.objects.filter(pk=user.pk, epoch=user.epoch, is_active=True)
-    is_changed = same.update(
-        email=email, verified_at=timezone.now(), epoch=F("epoch") + 1
-    )
+    try:
+        with transaction.atomic():
+            is_changed = same.update(
+                email=email, verified_at=timezone.now(), epoch=F("epoch") + 1
+            )
+    except IntegrityError:
+        # Somebody else has it by now: the unique index decides.
+        return None
     if not is_changed:
         return None
     store.end_all(user.pk)

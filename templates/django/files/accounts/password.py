@@ -42,7 +42,7 @@ def change(request: HttpRequest) -> JsonResponse:
     sign_in.prove(visit, user.email, passwords.normalized(current))
     password_hash = passwords.hash_new(passwords.normalized(new), user.email)
     with transaction.atomic():
-        store.hand_over(request)
+        store.hand_over(request, user)
         # Nobody if the account changed meanwhile: then this session is over, too.
         changed = replace(user.pk, user.epoch, password_hash)
         if changed is None:

@@ -6,7 +6,7 @@ from django.contrib.auth import logout
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from . import audit, conf, limits, own_sessions, sign_in
+from . import audit, conf, limits, own_sessions, sign_in, store
 [%- if module.tokens %]
 from .bearer import devices
 [%- endif %]
@@ -64,9 +64,10 @@ def delete(request: HttpRequest) -> HttpResponse:
     visit, user = visit_of(request), user_of(request)
     user_id, email = user.pk, user.email
     with transaction.atomic():
-        same = User.objects.select_for_update().filter(pk=user_id, epoch=user.epoch)
-        if not same.delete()[0]:
+        held = store.hold(user_id)
+        if held is None or held.epoch != user.epoch:
             raise Problem("not_signed_in")
+        held.delete()
         audit.record(visit, "account_deleted", user_id=user_id)
         logout(request)
     sign_in.notify(visit, email, DELETED)

@@ -133,8 +133,11 @@ def is_bare(names: Iterable[str]) -> bool:
 def make_room() -> None:
     """Removes some that are over: nobody need come by for the table to stay small."""
     over = Session.objects.filter(expire_date__lte=timezone.now())
-    some = list(over.values_list("pk", flat=True)[:ROOM])
-    Session.objects.filter(pk__in=some).delete()
+    with transaction.atomic():
+        # What somebody else removes at this moment is left to them.
+        mine = over.select_for_update(skip_locked=True)
+        some = list(mine.values_list("pk", flat=True)[:ROOM])
+        Session.objects.filter(pk__in=some).delete()
 
 
 def no_later(ends: datetime) -> Case:

@@ -137,7 +137,7 @@ def reauth(request: HttpRequest) -> JsonResponse:
     if proven.pk != user.pk or proven.epoch != user.epoch:
         raise Problem("not_signed_in")
     with transaction.atomic():
-        store.hand_over(request)
+        store.hand_over(request, proven)
         store.begin(request, proven)
     return JsonResponse(profile(proven, timezone.now()))
 

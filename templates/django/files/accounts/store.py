@@ -36,6 +36,7 @@ def begin(
     visit.amr = amr
 [%- endif %]
     with transaction.atomic():
+        hold(user.pk)
         if request.session.get(SESSION_KEY) == user.pk:
             # `login` leaves the identifier of one user as it is.
             request.user = user
@@ -47,14 +48,8 @@ def began(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
     """Whoever called `login`: the session gets its lifetime, and its place in the list."""
     visit, policy, at = visit_of(request), conf.current().policy, timezone.now()
     with transaction.atomic():
-        # Held: whatever else begins or ends sessions of the account comes wholly before or after.
-        same = User.objects.select_for_update().filter(
-            pk=user.pk,
-            epoch=user.epoch,
-            is_active=True,
-            verified_at__isnull=False,
-        )
-        if not same.exists():
+        held = hold(user.pk)
+        if held is None or held.epoch != user.epoch or not may_begin(held):
             raise Problem("invalid_credentials")
         ends = visit.ends or at + timedelta(seconds=policy.session_absolute)
         request.session.set_expiry(ends)
@@ -81,6 +76,17 @@ def began(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
         evict(request, user, policy.sessions)
 
 
+def hold(user_id: str) -> User | None:
+    """Holds an account until the transaction ends: whatever else begins or ends sessions of it comes
+    wholly before or after. What changes several rows holds their account first, so that no two wait
+    for each other."""
+    return User.objects.select_for_update().filter(pk=user_id).first()
+
+
+def may_begin(user: User) -> bool:
+    return user.is_active and user.verified_at is not None
+
+
 def evict(request: HttpRequest, user: User, limit: int) -> None:
     """Ends the oldest sessions beyond the limit."""
     mine = Session.objects.filter(user=user).order_by("-number")
@@ -89,9 +95,10 @@ def evict(request: HttpRequest, user: User, limit: int) -> None:
         audit.record(visit_of(request), "session_evicted", user_id=user.pk)
 
 
-def hand_over(request: HttpRequest) -> None:
+def hand_over(request: HttpRequest, user: User) -> None:
     """Ends the session that is to go on under another identifier. Nothing goes on of one that has
     ended meanwhile, as by logging out."""
+    hold(user.pk)
     if not end(request):
         raise Problem("not_signed_in")
 

@@ -67,8 +67,8 @@ def held(key: str, seconds: int) -> Throttle:
     """A counter, a new one at zero, held until the transaction ends: those that count the same
     take turns."""
     expires_at = timezone.now() + timedelta(seconds=seconds)
-    Throttle.objects.get_or_create(key=key, defaults={"expires_at": expires_at})
-    return Throttle.objects.select_for_update().get(key=key)
+    counters = Throttle.objects.select_for_update()
+    return counters.get_or_create(key=key, defaults={"expires_at": expires_at})[0]
 
 
 def until(moment: datetime, at: datetime) -> int:
@@ -119,4 +119,6 @@ def guess(key: str, policy: conf.Policy) -> Verdict:
 
 def clear(key: str) -> None:
     """Forgets a counter: the password was proven, or replaced by way of the mailbox."""
-    Throttle.objects.filter(key=key).delete()
+    # Over rather than deleted: somebody may be about to hold it.
+    mine = Throttle.objects.filter(key=key)
+    mine.update(expires_at=timezone.now(), blocked_until=None)

@@ -66,13 +66,15 @@ def consume(purpose: Purpose, token: str) -> str | None:
     """Uses a token up. Of parallel calls, one gets the owner: the condition and the change are one
     statement (ASVS 15.4.2)."""
     # The account is held first, as wherever several rows change: no two wait for each other.
-    owner = User.objects.filter(mail_tokens__token_hash=digest(token))
-    user_id = owner.select_for_update().values_list("pk", flat=True).first()
+    held = User.objects.select_for_update(of=("self",))
+    owner = held.filter(mail_tokens__token_hash=digest(token)).first()
     # An update joins no other table: the conditions on the account are a query of their own.
     unused = MailToken.objects.filter(
         pk__in=usable(purpose, token).values("pk"), used_at__isnull=True
     )
-    return user_id if unused.update(used_at=timezone.now()) else None
+    if owner is None or not unused.update(used_at=timezone.now()):
+        return None
+    return owner.pk
 
 
 def void_all(user_id: str) -> None:

@@ -80,8 +80,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "auth/sessions/revoke-others",
         route(sessions.revoke_others, POST=own_sessions.revoke_others),
     ),
-    path("auth/sessions/<str:handle>", route(DELETE=own_sessions.revoke)),
-    path("auth/sessions/<str:handle>/revoke", route(sessions.revoke)),
+    path("auth/sessions/<slug:handle>", route(DELETE=own_sessions.revoke)),
+    path("auth/sessions/<slug:handle>/revoke", route(sessions.revoke)),
     path("auth/data", route(account.Data.as_view())),
     path("auth/export", route(GET=personal.export)),
     path("auth/account", route(account.Account.as_view(), DELETE=personal.delete)),
@@ -101,7 +101,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("auth/email/confirm", route(GET=email_change.show, POST=email_change.confirm)),
     path("auth/sessions", route(GET=own_sessions.show)),
     path("auth/sessions/revoke-others", route(POST=own_sessions.revoke_others)),
-    path("auth/sessions/<str:handle>", route(DELETE=own_sessions.revoke)),
+    path("auth/sessions/<slug:handle>", route(DELETE=own_sessions.revoke)),
     path("auth/export", route(GET=personal.export)),
     path("auth/account", route(DELETE=personal.delete)),
 [%- endif %]
@@ -112,26 +112,26 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "auth/identities",
         route(providers.Identities.as_view(), GET=identities.show),
     ),
-    path("auth/oidc/<str:name>/start", route(providers.sign_in, POST=start.start)),
+    path("auth/oidc/<slug:name>/start", route(providers.sign_in, POST=start.start)),
     path(
-        "auth/oidc/<str:name>/link",
+        "auth/oidc/<slug:name>/link",
         route(providers.link, POST=start.link, DELETE=identities.unlink),
     ),
-    path("auth/oidc/<str:name>/unlink", route(providers.unlink)),
-    path("auth/oidc/<str:name>/reauth", route(providers.reauth, POST=start.reauth)),
+    path("auth/oidc/<slug:name>/unlink", route(providers.unlink)),
+    path("auth/oidc/<slug:name>/reauth", route(providers.reauth, POST=start.reauth)),
 [%- else %]
     path("auth/identities", route(GET=identities.show)),
-    path("auth/oidc/<str:name>/start", route(POST=start.start)),
-    path("auth/oidc/<str:name>/link", route(POST=start.link, DELETE=identities.unlink)),
-    path("auth/oidc/<str:name>/reauth", route(POST=start.reauth)),
+    path("auth/oidc/<slug:name>/start", route(POST=start.start)),
+    path("auth/oidc/<slug:name>/link", route(POST=start.link, DELETE=identities.unlink)),
+    path("auth/oidc/<slug:name>/reauth", route(POST=start.reauth)),
 [%- endif %]
 [%- if 'apple' in providers %]
     path(
-        "auth/oidc/<str:name>/callback",
+        "auth/oidc/<slug:name>/callback",
         from_elsewhere(route(GET=callback.callback), callback.posted),
     ),
 [%- else %]
-    path("auth/oidc/<str:name>/callback", route(GET=callback.callback)),
+    path("auth/oidc/<slug:name>/callback", route(GET=callback.callback)),
 [%- endif %]
 [%- endif %]
 [%- if module.tokens %]
@@ -141,9 +141,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("auth/token/revoke", for_programs(route(POST=endpoints.revoke))),
     path("auth/token/me", route(GET=endpoints.me)),
     path("auth/devices", route(GET=devices.show)),
-    path("auth/devices/<str:family>", for_programs(route(DELETE=devices.revoke))),
+    path("auth/devices/<slug:family>", for_programs(route(DELETE=devices.revoke))),
 [%- if ui == "pages" %]
-    path("auth/devices/<str:family>/revoke", route(sessions.revoke_program)),
+    path("auth/devices/<slug:family>/revoke", route(sessions.revoke_program)),
 [%- endif %]
 [%- endif %]
     # What is below and not here: in the form of the other refusals.

@@ -12,7 +12,7 @@ from enum import Enum
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from .. import conf
+from .. import conf, store
 from ..models import RefreshToken, Session, TokenFamily, User
 from ..problem import Problem
 from ..randomness import digest, random
@@ -52,11 +52,8 @@ def living() -> QuerySet[TokenFamily]:
 def begin(grant: Grant, device: str, scope: str) -> TokenFamily:
     """Begins a family. The oldest beyond the limit end (ASVS 7.1.2)."""
     at, limit = timezone.now(), conf.current().policy.sessions
-    # Held: whatever else begins or ends sessions of the account comes wholly before or after.
-    same = User.objects.select_for_update().filter(
-        pk=grant.user.pk, epoch=grant.user.epoch, is_active=True
-    )
-    if not same.exists():
+    held = store.hold(grant.user.pk)
+    if held is None or held.epoch != grant.user.epoch or not held.is_active:
         raise Problem("not_signed_in")
     others = TokenFamily.objects.filter(user=grant.user, revoked_at__isnull=True)
     newest = others.order_by("-last_used_at", "-created_at")[: limit - 1]

@@ -154,9 +154,9 @@ def link(request: HttpRequest, user: User, provider: Provider, person: Person) -
     account."""
     visit = visit_of(request)
     with transaction.atomic():
-        same = User.objects.select_for_update().filter(pk=user.pk, epoch=user.epoch)
+        held = store.hold(user.pk)
         # Nothing if the account changed meanwhile: then this session is over, too.
-        if same.first() is None:
+        if held is None or held.epoch != user.epoch:
             raise Problem("not_signed_in")
         if not insert(user, provider, person):
             if owner_of(person) != user:
@@ -175,7 +175,7 @@ def reauth(request: HttpRequest, user: User, person: Person, since: int) -> None
         # With the session's epoch: one that was ended meanwhile is not renewed.
         if owner is None or (owner.pk, owner.epoch) != (user.pk, user.epoch):
             raise Refused("identity")
-        store.hand_over(request)
+        store.hand_over(request, owner)
         store.begin(request, owner, amr=FEDERATED, auth_time=at)
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from django.core import mail as django_mail
 from django.http import HttpRequest, JsonResponse
-from django.test import Client, TestCase, override_settings
+from django.test import Client, TestCase, [% if db == "postgres" %]TransactionTestCase, [% endif %]override_settings
 from django.urls import path
 
 from accounts import conf, mail, urls
@@ -32,12 +32,19 @@ from accounts.pages.requested import FORM
 ORIGIN = "https://app.test"
 PASSWORD = "quiet meadow under nine clouds"
 OTHER_PASSWORD = "seven boats and one slow river"
+[%- if db == "postgres" %]
+# Nothing is asked of it: tests have a database of their own.
+DATABASE = "postgres://app@127.0.0.1/app"
+[%- endif %]
 ENVIRONMENT = {
     "AUTH_SECRET": secrets.token_hex(32),
     "AUTH_BASE_URL": ORIGIN,
     "AUTH_MAIL_FROM": "App <app@app.test>",
     "SMTP_URL": "smtps://mail.app.test",
     "AUTH_TRUSTED_PROXIES": "10.0.0.1",
+[%- if db == "postgres" %]
+    "DATABASE_URL": DATABASE,
+[%- endif %]
 [%- if module.tokens %]
     "AUTH_TOKEN_KEY": keys.fresh_key(),
 [%- endif %]
@@ -93,8 +100,13 @@ class InlineOutbox(mail.Outbox):
             letter.send()
 
 
+[% if db == "postgres" -%]
+class CommittedTestCase(TransactionTestCase):
+    """One application, as its owner would run it, whose transactions others see."""
+[%- else -%]
 class SiteTestCase(TestCase):
     """One application, as its owner would run it."""
+[%- endif %]
 
     def setUp(self) -> None:
         outbox = patch.object(mail, "outbox", InlineOutbox())
@@ -156,6 +168,12 @@ class SiteTestCase(TestCase):
 
     def sessions(self) -> list[Session]:
         return list(Session.objects.filter(user__isnull=False))
+[%- if db == "postgres" %]
+
+
+class SiteTestCase(TestCase, CommittedTestCase):
+    """The same, and nothing of a test is left."""
+[%- endif %]
 
 
 class Browser:

@@ -19,7 +19,7 @@ from django.urls import resolve
 from waitress.parser import HTTPRequestParser
 from waitress.utilities import RequestEntityTooLarge
 
-from accounts import checks, conf, mail
+from accounts import checks, conf, [% if db == "postgres" %]database, [% endif %]mail
 from accounts.audit import JsonLines
 from accounts.guards import signed_in
 from accounts.management.commands import serve
@@ -27,7 +27,7 @@ from accounts.middleware import in_one_form
 from accounts.models import Event, User
 from accounts.variables import SettingError
 
-from .site import ENVIRONMENT, OTHER_PASSWORD, PASSWORD, SiteTestCase
+from .site import [% if db == "postgres" %]DATABASE, [% endif %]ENVIRONMENT, OTHER_PASSWORD, PASSWORD, SiteTestCase
 
 
 class Surface(SiteTestCase):
@@ -123,6 +123,14 @@ class Surface(SiteTestCase):
         ):
             self.assertNotIn("marked", answer.content.decode())
 
+    def test_a_name_that_nothing_has_is_not_found(self) -> None:
+        """INP-02"""
+        ada = self.member()
+        for name in ("x", "%00", "a%00b"):
+            with self.subTest(name=name):
+                answer = ada.delete(f"/auth/sessions/{name}")
+                self.assertEqual(answer.status_code, 404)
+
     def test_logs_hold_no_secret_and_no_address(self) -> None:
         """LOG-01, LOG-02, LOG-03"""
         with self.assertLogs("accounts", logging.DEBUG) as caught:
@@ -187,7 +195,18 @@ class Settings(SimpleTestCase):
             ("SMTP_URL", "smtp://mail.app.test"),
             ("AUTH_TRUSTED_PROXIES", "0.0.0.0/0"),
             ("AUTH_ENV", "dev"),
+[%- if db == "postgres" %]
+            ("DATABASE_URL", None),
+            ("DATABASE_URL", "sqlite:///x.db"),
+            ("DATABASE_URL", "postgres://app@db.app.test/app"),
+            ("DATABASE_URL", "postgres://app@db.app.test/app?sslmode=require"),
+            ("DATABASE_URL", "postgres://app@127.0.0.1/app?hostaddr=192.0.2.1"),
+            ("DATABASE_URL", "postgres://127.0.0.1,db.app.test/app"),
+            ("DATABASE_URL", "postgres:///app"),
+            ("DATABASE_URL", "postgres://127.0.0.1/app?service=x"),
+[%- else %]
             ("DATABASE_URL", "sqlite://"),
+[%- endif %]
             ("AUTH_LOGIN_FAILURE_LIMIT", "0"),
             ("AUTH_SESSION_IDLE_SECONDS", "99999999"),
         ]
@@ -215,6 +234,31 @@ class Settings(SimpleTestCase):
         for weak in weakened:
             with self.subTest(weak=weak), self.settings(**weak):
                 self.assertRaises(ImproperlyConfigured, checks.refuse_weakened)
+[%- if db == "postgres" %]
+
+    def test_a_database_that_was_made_another_ends_the_start(self) -> None:
+        """CFG-03, RAC-02"""
+        made = settings.DATABASES["default"]
+        others: list[dict[str, Any]] = [
+            {"ENGINE": "django.db.backends.sqlite3"},
+            {"HOST": "db.app.test"},
+            {"HOST": ""},
+            {"OPTIONS": {}},
+        ]
+        for other in others:
+            with self.subTest(other=other), patch.dict(made, other):
+                self.assertRaises(ImproperlyConfigured, checks.refuse_weakened)
+        foreign = {"ENGINE": "django.db.backends.mysql"}
+        with self.assertRaises(SettingError):
+            database.configure(foreign, database.from_url(DATABASE))
+
+    def test_a_database_elsewhere_is_reached_with_tls(self) -> None:
+        """CFG-03"""
+        url = "postgres://app:se%40cret@db.app.test/app?sslmode=verify-full"
+        given = database.from_url(url)
+        self.assertEqual((given["HOST"], given["PASSWORD"]), ("db.app.test", "se@cret"))
+        self.assertEqual(given["OPTIONS"]["sslmode"], "verify-full")
+[%- endif %]
 
     def test_a_database_that_undoes_counts_ends_the_start(self) -> None:
         """THR-06, CFG-03"""
@@ -238,9 +282,16 @@ class Settings(SimpleTestCase):
             "SECRET_KEY": "django-insecure-known",
             "INSTALLED_APPS": [],
             "MIDDLEWARE": [],
+[%- if db == "sqlite" %]
             "DATABASES": {"default": {"ENGINE": "django.db.backends.sqlite3"}},
+[%- endif %]
         }
+[%- if db == "postgres" %]
+        with patch.dict(os.environ, {"DATABASE_URL": DATABASE}):
+            conf.configure(settings)
+[%- else %]
         conf.configure(settings)
+[%- endif %]
         self.assertNotIn("insecure", settings["SECRET_KEY"])
         other = settings | {"AUTH_USER_MODEL": "auth.User"}
         self.assertRaises(SettingError, conf.configure, other)
@@ -255,6 +306,9 @@ class Settings(SimpleTestCase):
             with self.assertRaises(SettingError):
                 conf.development_values(given | {"ADDR": "0.0.0.0:8000"})
             made = conf.development_values(given)
+[%- if db == "postgres" %]
+            made["DATABASE_URL"] = DATABASE
+[%- endif %]
             self.assertTrue(conf.from_environment(given | made).development)
             self.assertEqual(Path(".env").stat().st_mode & 0o777, 0o600)
             os.chdir(before)
