@@ -161,6 +161,19 @@ fn django_projects_that_cannot_be_served_are_refused() {
     }
 }
 
+#[test]
+fn a_django_project_on_postgresql_keeps_its_accounts_there() {
+    let project = django("plain");
+    let [lite, server] = ["sqlite3", "postgresql"].map(|name| format!("django.db.backends.{name}"));
+    replace(&project.dir, "shop/settings.py", &lite, &server);
+    let said = run(&project.dir, &["add", "--yes", "--no-check"]).exits(4).err;
+    assert!(said.contains("shop/settings.py") && said.contains("--db postgres"), "{said}");
+    replace(&project.dir, "pyproject.toml", "\"django>=5.2\",", "\"psycopg>=3.2\",\n    \"django>=5.2\",");
+    run(&project.dir, &["add", "--yes", "--no-check"]).exits(0);
+    assert!(read(&project.dir, ".authwright/lock.toml").contains("db = \"postgres\""));
+    assert!(read(&project.dir, "pyproject.toml").contains("\"psycopg[binary]>=3.2\""));
+}
+
 /// With the generated model in place, each of these would fail when it is imported or used.
 #[test]
 fn a_project_that_names_djangos_own_model_is_refused() {
