@@ -50,7 +50,10 @@ from app.auth.oidc.presets import PRESETS
 [%- endif %]
 from app.auth.settings import from_environment
 
-from .database import Place, server
+from .database import Place[% if db == "sqlite" %], server[% endif %]
+[%- if db == "postgres" %]
+from .postgres import server
+[%- endif %]
 
 ORIGIN = "https://app.test"
 [%- if module.password %]

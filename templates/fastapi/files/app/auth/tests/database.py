@@ -7,10 +7,6 @@ from typing import Any
 
 import psycopg
 
-from .postgres import server
-
-__all__ = ["EXAMPLE", "REFUSED", "Place", "server"]
-
 # A setting that is accepted.
 EXAMPLE = "postgres://app@127.0.0.1/app"
 # Settings that are refused.
