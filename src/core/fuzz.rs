@@ -1,7 +1,8 @@
 //! Text of others, broken at random: nothing panics, hangs, or loses a byte that is not the tool's.
 //!
 //! `FUZZ_SECONDS=3600 cargo test fuzz -- --nocapture` goes on for that long, all targets together; `FUZZ_SEED` begins with
-//! other cases, `FUZZ_TARGET` names the targets to try. A case is decided by its target, the seed and its number.
+//! other cases, `FUZZ_TARGET` names the targets to try. A case is decided by its target, the seed and its number. Without a
+//! time, each target has a number of cases that does not grow with the machine, so that a run finds what others have seen.
 #![expect(
     clippy::disallowed_methods,
     reason = "seeds are read from disk, settings from the environment, and runs are timed"
@@ -27,8 +28,9 @@ use mutate::{Random, mutated};
 
 /// The seed of the run that everybody does.
 const SEED: u64 = 20_261_130;
-/// All targets together, where nothing else is asked for.
+/// All targets together, where nothing else is asked for, and the cases of one at the most.
 const SECONDS: u64 = 24;
+const CASES: usize = 150;
 /// A case that takes longer hangs.
 const HANGS: Duration = Duration::from_secs(20);
 /// As of the program's first thread.
@@ -91,11 +93,11 @@ impl Target {
     }
 
     /// The seeds as they are, then as many cases as there is time for; how many, and the first that fails.
-    fn run(&self, seed: u64, time: Duration) -> (usize, Option<String>) {
+    fn run(&self, seed: u64, time: Duration, most: usize) -> (usize, Option<String>) {
         let until = Instant::now() + time;
         let name = self.name.bytes().fold(seed, |all, byte| all.wrapping_mul(31).wrapping_add(u64::from(byte)));
         let mut count = 0;
-        while count == 0 || Instant::now() < until {
+        while count == 0 || count < most && Instant::now() < until {
             let number = u64::try_from(count).unwrap();
             let mut random = Random::new(name ^ number.wrapping_mul(0x2545_f491_4f6c_dd1d));
             let text = self.seeds.get(count).cloned().unwrap_or_else(|| mutated(&self.seeds, &mut random));
@@ -117,7 +119,8 @@ fn number(name: &str) -> Option<u64> {
 
 #[test]
 fn whatever_a_text_looks_like_it_is_read_or_refused() {
-    let (seed, seconds) = (number("FUZZ_SEED").unwrap_or(SEED), number("FUZZ_SECONDS").unwrap_or(SECONDS));
+    let (seed, asked) = (number("FUZZ_SEED").unwrap_or(SEED), number("FUZZ_SECONDS"));
+    let (seconds, most) = (asked.unwrap_or(SECONDS), asked.map_or(CASES, |_| usize::MAX));
     let only = env::var("FUZZ_TARGET").unwrap_or_default();
     let mut targets = targets::all();
     targets.extend(plans::all());
@@ -131,7 +134,7 @@ fn whatever_a_text_looks_like_it_is_read_or_refused() {
         for _ in 0..workers {
             let work = || {
                 while let Some(target) = targets.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let done = target.run(seed, share);
+                    let done = target.run(seed, share, most);
                     told.lock().unwrap().push((target.name.clone(), done));
                 }
             };

@@ -12,7 +12,7 @@ fn a_python_project_is_wired_verified_and_taken_back() {
     let before = tree(&project.dir);
     let found = run(&project.dir, &["detect", "--json"]).exits(0).json();
     let app = &found["projects"][0];
-    assert_eq!((&app["stack"], &app["package_manager"]), (&"fastapi".into(), &"uv".into()));
+    assert_eq!((&app["stack"], &app["package_manager"]), (&"fastapi".into(), &"pip".into()));
     assert_eq!(app["entry"]["line"], 7);
     let done = run(&project.dir, &["add", "--yes", "--no-check", "--json"]).exits(0).json();
     assert_eq!(done["manual"], serde_json::json!([]));

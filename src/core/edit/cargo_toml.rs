@@ -219,7 +219,10 @@ pub fn written(toml: &Toml<'_>, workspace: Option<&Toml<'_>>, dependency: &Depen
 /// When an entry is there in a version that the generated code does not work with (exit 4).
 pub fn add(toml: &Toml<'_>, workspace: Option<&Toml<'_>>, wanted: &[Dependency], path: &str) -> Result<Vec<Outcome>> {
     let mut outcomes = vec![];
-    for table in ["dependencies", "dev-dependencies"] {
+    // What joins a table at the end of the file comes before a table that begins there.
+    let mut tables = ["dependencies", "dev-dependencies"];
+    tables.sort_by_key(|table| toml.item(&[table]).is_none());
+    for table in tables {
         let mut new = vec![];
         for dependency in wanted.iter().filter(|dependency| table_of(dependency) == table) {
             let key = key(toml, workspace, dependency, path)?;
