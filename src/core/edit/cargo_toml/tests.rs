@@ -75,10 +75,10 @@ fn what_is_not_there_is_added() {
 
 #[test]
 fn what_joins_the_last_table_comes_before_a_table_that_begins_there() {
-    let before = "[dev-dependencies]\nz = \"1\"\n";
-    let both = [wanted("name = 'a'\nversion = '1'"), wanted("name = 'b'\nversion = '1'\ndev = true")];
+    let before = "[dev-dependencies]\na = \"1\"\n";
+    let both = [wanted("name = 'c'\nversion = '1'"), wanted("name = 'b'\nversion = '1'\ndev = true")];
     let (now, _) = edited(before, add(&Toml::parse(before).unwrap(), None, &both, "Cargo.toml").unwrap());
-    assert_eq!(now, "[dev-dependencies]\nz = \"1\"\nb = \"1\"\n\n[dependencies]\na = \"1\"\n");
+    assert_eq!(now, "[dev-dependencies]\na = \"1\"\nb = \"1\"\n\n[dependencies]\nc = \"1\"\n");
 }
 
 #[test]
