@@ -16,6 +16,7 @@ pub mod proof;
 pub mod secret;
 #[cfg(feature = "probe")]
 pub mod select;
+pub mod settle;
 pub mod target;
 pub mod undo;
 pub mod verify;

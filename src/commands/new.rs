@@ -8,6 +8,7 @@ use serde_json::json;
 use super::{
     Context,
     make::{self, Made},
+    settle,
     target::{self, Target},
 };
 use crate::{
@@ -51,7 +52,7 @@ pub fn run(context: &Context, args: &Args) -> Result<()> {
     let pack = stack(context, args)?;
     package_name(&args.name)?;
     // What an earlier `new` was interrupted in is taken back, so that the same command can be given again.
-    target::settle(context, [dir.as_path()])?;
+    settle::settle(context, [dir.as_path()])?;
     vacant(dir)?;
     let answers = make::ask(context, pack, &args.making, args.making.given.clone())?;
     let starter = starter(pack, &answers, &args.name)?;

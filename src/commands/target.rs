@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Result;
 
-use super::Context;
+use super::{Context, settle::settle};
 use crate::{
     cli::Where,
     core::{
@@ -25,10 +25,8 @@ use crate::{
         project::{Change, RelPath, Text, Tree},
     },
     shell::{
-        apply,
         disk::{Disk, Read, Unread},
         fresh,
-        journal::JOURNAL,
     },
 };
 
@@ -134,56 +132,6 @@ fn open(context: &Context, dir: &Path) -> Result<Disk> {
     let disk = Disk::open(dir)?;
     settle(context, [dir])?;
     Ok(disk)
-}
-
-/// Brings interrupted runs in folders, and in workspaces above that list them, to their end. Whether there was one.
-///
-/// # Errors
-/// When a run cannot be brought to its end now, or the command is not one that writes.
-pub fn settle<'d>(context: &Context, dirs: impl IntoIterator<Item = &'d Path>) -> Result<bool> {
-    let journal = RelPath::new(JOURNAL)?;
-    let (mut found, mut without) = (false, BTreeSet::new());
-    for dir in dirs {
-        let dir = fresh::resolved(dir)?;
-        for folder in dir.ancestors() {
-            if without.contains(folder) {
-                continue;
-            }
-            let disk = Disk::open(folder).ok().filter(|disk| disk.exists(&journal).unwrap_or(folder == dir));
-            match disk {
-                None => _ = without.insert(folder.to_owned()),
-                Some(disk) if counts(context, folder, &dir) => found |= settled(context, &disk)?,
-                Some(_) => {}
-            }
-        }
-    }
-    Ok(found)
-}
-
-/// The same where there is a journal.
-fn settled(context: &Context, disk: &Disk) -> Result<bool> {
-    if !context.writes {
-        let what = format!(
-            "`{}` is there: a run was interrupted, or it came with the repository\n  {}",
-            JOURNAL,
-            disk.root().display()
-        );
-        let fix = "run `authwright check` to bring the run to its end; delete the folder if it is in version control";
-        return Err(Problem::problem(what, fix).into());
-    }
-    let message = apply::recover(disk)?;
-    if let Some(message) = &message {
-        context.ui.warn(message);
-    }
-    Ok(message.is_some())
-}
-
-/// Whether what a run in `folder` writes may be in `dir`. In any other folder above, anybody could have put a journal.
-fn counts(context: &Context, folder: &Path, dir: &Path) -> bool {
-    let of_cargo = || above(dir).ok().flatten().is_some_and(|(root, _)| root == folder);
-    let listing = || context.packs.iter().flat_map(roots);
-    let is_listed = || listed_above(dir, listing()).is_some_and(|root| root == folder);
-    folder == dir || of_cargo() || is_listed()
 }
 
 /// The one app that the user means: the only one, the one named, or the one picked.
@@ -345,12 +293,12 @@ fn package_lock(base: &Disk, pack: Option<&Pack>) -> Result<Option<Text>> {
 }
 
 /// The files in which package managers of a stack find the members of a workspace.
-fn roots(pack: &Pack) -> impl Iterator<Item = &String> {
+pub(super) fn roots(pack: &Pack) -> impl Iterator<Item = &String> {
     pack.managers.iter().flat_map(|manager| &manager.roots)
 }
 
 /// The root of a workspace that lists the app among its members, in one of some files.
-fn listed_above<'f>(app: &Path, files: impl IntoIterator<Item = &'f String>) -> Option<PathBuf> {
+pub(super) fn listed_above<'f>(app: &Path, files: impl IntoIterator<Item = &'f String>) -> Option<PathBuf> {
     let files: Vec<&String> = files.into_iter().collect();
     app.ancestors().skip(1).find_map(|root| {
         let disk = Disk::open(root).ok()?;
@@ -422,7 +370,7 @@ pub fn workspace_above(dir: &Path) -> Result<Option<PathBuf>> {
 }
 
 /// The workspace root that a folder is a member of: its path, and its manifest.
-fn above(dir: &Path) -> Result<Option<(PathBuf, Workspace)>> {
+pub(super) fn above(dir: &Path) -> Result<Option<(PathBuf, Workspace)>> {
     let dir = absolute(dir)?;
     let own = text(&Disk::open(&dir)?, manifest::CARGO)?;
     if own.as_ref().is_some_and(|own| manifest::is_workspace(manifest::CARGO, own.raw(), "")) {
