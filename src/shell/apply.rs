@@ -189,7 +189,9 @@ fn clear(steps: &mut Steps) -> anyhow::Result<()> {
     steps.remove_if_there(DONE)?;
     let names: Vec<_> = steps.act("list", JOURNAL, |disk| disk.dir().read_dir(JOURNAL)?.collect())?;
     for entry in names {
-        steps.remove(&format!("{JOURNAL}/{}", entry.file_name().to_string_lossy()))?;
+        let name = entry.file_name();
+        let name = name.to_str().filter(|_| entry.file_type().is_ok_and(|kind| !kind.is_dir()));
+        steps.remove(&format!("{JOURNAL}/{}", name.ok_or_else(|| foreign_journal("holds what no run writes"))?))?;
     }
     steps.act("remove folder", JOURNAL, |disk| disk.dir().remove_dir(JOURNAL))?;
     steps.sync_folder(".")

@@ -440,9 +440,12 @@ fn not_enforced(can: &Confinement, job: &Job) -> Vec<String> {
     let home = home::folder(&process::environment(std::env::vars_os(), false));
     let home = home.ok_or_else(|| "there is no home folder of its own".to_owned()).map(drop);
     tell("no reading of the home folder in build and tests", &can.files.clone().and(home), builds);
-    tell("no processes left behind and no local sockets in build and tests", &can.apart, builds);
+    let apart = can.apart.clone().and(can.network.clone());
+    tell("no processes left behind and no local sockets in build and tests", &apart, builds);
     let passed: BTreeSet<&str> = job.steps.iter().filter(|step| !step.network).flat_map(passed).collect();
-    told.extend(passed.into_iter().map(|name| format!("not enforced: network, because {name} is set")));
+    told.extend(
+        passed.into_iter().map(|name| format!("not enforced: network and local sockets, because {name} is set")),
+    );
     told
 }
 

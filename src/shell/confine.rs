@@ -60,7 +60,7 @@ pub fn probe() -> Confinement {
     Confinement {
         network: try_out(&["--no-network"]),
         files: try_out(&["--write", "/dev/null"]),
-        apart: try_out(&["--apart"]),
+        apart: try_out(&["--apart", "--write", "/dev/null"]),
     }
 }
 

@@ -12,6 +12,7 @@ use super::process::Environment;
 /// Toolchains, what they downloaded, and their settings where they stop without them.
 const TOOLS: &[&str] = &[
     ".asdf",
+    ".asdfrc",
     ".bun",
     ".cache/ccache",
     ".cache/node",
@@ -20,19 +21,24 @@ const TOOLS: &[&str] = &[
     ".cache/sccache",
     ".cache/uv",
     ".cache/yarn",
+    ".config/mise",
     ".config/uv",
     ".local/bin",
+    ".local/include",
     ".local/lib",
     ".local/share/fnm",
     ".local/share/mise",
     ".local/share/pipx",
+    ".local/share/pkgconfig",
     ".local/share/pnpm",
-    ".local/share/uv",
+    ".local/share/uv/python",
+    ".local/share/uv/tools",
     ".nix-profile",
     ".npm",
     ".nvm",
     ".pyenv",
     ".rustup",
+    ".tool-versions",
     ".volta",
     ".yarn",
 ];
@@ -48,6 +54,10 @@ const CARGO: &[&str] = &[
     "git",
     "registry",
 ];
+/// What stands beside a `bin`.
+const BESIDE: [&str; 7] = ["include", "lib", "lib64", "libexec", "pyvenv.cfg", "share", "shims"];
+/// What toolchains keep in a folder of caches.
+const CACHES: [&str; 7] = ["ccache", "node", "pip", "pnpm", "sccache", "uv", "yarn"];
 /// Folders of the home that hold more than toolchains.
 const SHARED: &[&str] = &["", ".cache", ".config", ".local", ".local/share"];
 
@@ -67,7 +77,10 @@ pub(super) fn readable(environment: &Environment, program: &OsStr) -> Option<Vec
     allowed.extend(TOOLS.iter().map(|name| home.join(name)).chain(CARGO.iter().map(|name| cargo.join(name))));
     let programs = environment.get(OsStr::new("PATH")).into_iter().flat_map(std::env::split_paths);
     let real = fs::canonicalize(program).ok().and_then(|real| Some(real.parent()?.to_owned()));
-    allowed.extend(programs.chain(real).filter_map(|folder| of_programs(&folder, &home, &cargo)));
+    allowed.extend(programs.flat_map(|folder| of_programs(&folder, &home, &cargo)));
+    allowed.extend(real.and_then(|folder| with_all_beside(&folder, &home, &cargo)));
+    let caches = set("XDG_CACHE_HOME").map(|folder| CACHES.map(|name| folder.join(name)));
+    allowed.extend(caches.into_iter().flatten());
     let named = environment.iter().filter(|(name, _)| {
         !["HOME", "PATH", "CARGO_HOME", "XDG_CACHE_HOME"].map(OsStr::new).contains(&name.as_os_str())
     });
@@ -85,8 +98,23 @@ fn beside(home: &Path) -> Vec<PathBuf> {
     entries.map(|entry| entry.path()).filter(|path| !leads_home(path)).collect()
 }
 
-/// A folder of programs in the home, with what stands beside it where that is theirs: `bin` has its `lib`.
-fn of_programs(folder: &Path, home: &Path, cargo: &Path) -> Option<PathBuf> {
+/// A folder of programs in the home, with what belongs to `bin` wherever it stands. What else stands beside it may be
+/// what the programs know the user by.
+fn of_programs(folder: &Path, home: &Path, cargo: &Path) -> Vec<PathBuf> {
+    let Some(folder) = fs::canonicalize(folder).ok().filter(|folder| is_inside(folder, home, cargo)) else {
+        return vec![];
+    };
+    let above = folder.parent().filter(|above| is_inside(above, home, cargo)).unwrap_or(&folder);
+    let beside = match folder.file_name().and_then(OsStr::to_str) {
+        // Links to what is beside it, all of which is there to be run.
+        Some(".bin") => vec![above.to_owned()],
+        _ => BESIDE.map(|name| above.join(name)).to_vec(),
+    };
+    [vec![folder.clone()], beside].concat()
+}
+
+/// The folder above a program of the check, which is a toolchain's.
+fn with_all_beside(folder: &Path, home: &Path, cargo: &Path) -> Option<PathBuf> {
     let folder = fs::canonicalize(folder).ok().filter(|folder| is_inside(folder, home, cargo))?;
     let above = folder.parent()?;
     let is_shared = above == cargo || SHARED.iter().any(|name| above == home.join(name));
@@ -119,14 +147,20 @@ mod tests {
             ".nvm/v22/lib",
             "work/shop/node_modules/.bin",
             "sdk/ssl",
+            ".fly/bin",
+            ".fly/lib",
+            ".local/share/uv/python",
+            ".local/share/uv/credentials",
             "../other",
         ] {
             fs::create_dir_all(home.join(name)).unwrap();
         }
-        fs::write(home.join(".netrc"), "").unwrap();
+        for name in [".netrc", ".fly/config.yml", ".tool-versions"] {
+            fs::write(home.join(name), "").unwrap();
+        }
         std::os::unix::fs::symlink(&home, home.join("../alias")).unwrap();
-        let path =
-            [".nvm/v22/bin", ".cargo/bin", ".local/bin", "work/shop/node_modules/.bin"].map(|name| home.join(name));
+        let path = [".nvm/v22/bin", ".cargo/bin", ".fly/bin", ".local/bin", "work/shop/node_modules/.bin"]
+            .map(|name| home.join(name));
         let mut environment = Environment::new();
         environment.insert("HOME".into(), home.clone().into());
         environment.insert("PATH".into(), std::env::join_paths(path).unwrap());
@@ -146,6 +180,10 @@ mod tests {
             ".local/bin",
             "work/shop/node_modules/a",
             "sdk/ssl",
+            ".fly/bin",
+            ".fly/lib",
+            ".local/share/uv/python",
+            ".tool-versions",
         ] {
             assert!(may(name), "{name}: {allowed:?}");
         }
@@ -155,6 +193,8 @@ mod tests {
             ".aws",
             ".netrc",
             ".local/share/keyrings",
+            ".local/share/uv/credentials",
+            ".fly/config.yml",
             "work/shop/.env",
             "x",
             "../alias",

@@ -237,7 +237,7 @@ fn a_variable_that_is_passed_is_seen_and_opens_the_network() {
     test.pass = vec!["CARGO_PKG_NAME".into(), "NO_SUCH_URL".into()];
     let (report, _) = check(base.path(), "", &[], &[test.clone()]);
     assert!(report.passed(), "{report:#?}");
-    assert_eq!(report.not_enforced, ["not enforced: network, because CARGO_PKG_NAME is set"]);
+    assert_eq!(report.not_enforced, ["not enforced: network and local sockets, because CARGO_PKG_NAME is set"]);
     test.pass = vec!["NO_SUCH_URL".into()];
     let (report, _) = check(base.path(), "", &[], &[test]);
     assert!(output(&report.steps[0]).contains("KeyError") && report.not_enforced.is_empty(), "{report:#?}");

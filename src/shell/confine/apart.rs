@@ -5,6 +5,7 @@
 use std::{
     ffi::OsString,
     fs,
+    os::unix::fs::FileTypeExt as _,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -25,7 +26,9 @@ use super::{INSIDE, Limits, Program, die_with_parent, files, namespaces};
 const SIGNALLED: i32 = 128;
 
 pub(super) fn outside(mut limits: Limits, program: Option<Program>) -> anyhow::Result<u8> {
-    limits.covers = sockets(&fs::read_to_string("/proc/net/unix").unwrap_or_default());
+    if limits.no_network {
+        limits.covers = sockets();
+    }
     namespaces::leave(limits.no_network, true)?;
     keep_one_capability().context("cannot hand a capability on")?;
     // What ends the command's group is for the command; this one ends when that has.
@@ -42,6 +45,8 @@ pub(super) fn outside(mut limits: Limits, program: Option<Program>) -> anyhow::R
 }
 
 pub(super) fn inside(limits: &Limits, program: Option<Program>) -> anyhow::Result<u8> {
+    // The command is to hear signals. This one ignores them, as the first of its processes.
+    SigSet::all().thread_unblock().context("cannot let signals in")?;
     mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)
         .context("cannot have mounts of its own")?;
     protect(&limits.writes);
@@ -104,13 +109,52 @@ fn mounted(line: &str) -> Option<(PathBuf, MsFlags)> {
     Some((PathBuf::from(place), flags.collect()))
 }
 
-/// The paths of sockets that somebody listens on: a container engine's, a desktop's, an agent's.
-fn sockets(list: &str) -> Vec<PathBuf> {
-    let path = |line: &str| line.find(" /").map(|at| PathBuf::from(&line[at + 1..]));
-    let mut found: Vec<PathBuf> = list.lines().filter_map(path).collect();
+/// Where sockets usually are. What listens in another network namespace is on no list of this one.
+const PLACES: [&str; 4] = ["/run", "/var/run", "/tmp", "/var/tmp"];
+/// How deep they are looked for, and among how many entries.
+const DEPTH: usize = 4;
+const ENTRIES: usize = 20_000;
+/// Without these, a system cannot tell who a user is.
+const NAME_SERVICES: [&str; 5] =
+    ["/run/nscd", "/var/run/nscd", "/run/systemd/userdb", "/var/run/systemd/userdb", "/var/lib/sss/pipes"];
+
+/// The paths of sockets that somebody may listen on: a container engine's, a desktop's, an agent's.
+fn sockets() -> Vec<PathBuf> {
+    let mut found = listed(&fs::read_to_string("/proc/net/unix").unwrap_or_default());
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    found.extend(mounts.lines().filter_map(mounted).map(|(place, _)| place));
+    let mut left = ENTRIES;
+    for place in PLACES {
+        below(Path::new(place), DEPTH, &mut left, &mut found);
+    }
+    found.retain(|path| is_socket(path) && !NAME_SERVICES.iter().any(|place| path.starts_with(place)));
     found.sort();
     found.dedup();
     found
+}
+
+/// The paths in the kernel's list.
+fn listed(list: &str) -> Vec<PathBuf> {
+    list.lines().filter_map(|line| line.find(" /").map(|at| PathBuf::from(&line[at + 1..]))).collect()
+}
+
+fn below(folder: &Path, depth: usize, left: &mut usize, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if *left == 0 {
+            return;
+        }
+        *left -= 1;
+        match entry.file_type() {
+            Ok(kind) if kind.is_socket() => found.push(entry.path()),
+            Ok(kind) if kind.is_dir() && depth > 1 => below(&entry.path(), depth - 1, left, found),
+            _ => {}
+        }
+    }
+}
+
+/// Whatever else has come to be at the path stays what it is.
+fn is_socket(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_socket())
 }
 
 /// One that is gone, or that cannot be reached, needs no cover.
@@ -147,7 +191,7 @@ mod tests {
                     0: 00000002 00000000 00010000 0001 01 11 /run/a b.sock\n\
                     0: 00000002 00000000 00010000 0001 01 12 @/tmp/x\n\
                     0: 00000003 00000000 00000000 0001 03 13\n";
-        assert_eq!(sockets(list), [PathBuf::from("/run/a b.sock")]);
+        assert_eq!(listed(list), [PathBuf::from("/run/a b.sock")]);
         let line = "36 35 98:0 / /a\\040b rw,nosuid,relatime master:1 - ext3 /dev/root rw";
         assert_eq!(mounted(line), Some((PathBuf::from("/a b"), MsFlags::MS_NOSUID | MsFlags::MS_RELATIME)));
         assert_eq!(mounted("36"), None);

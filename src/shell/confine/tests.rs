@@ -69,6 +69,39 @@ fn the_user_stays_the_same_but_is_never_root() {
 }
 
 #[test]
+fn a_command_hears_signals() {
+    let code = "import signal, subprocess; assert not signal.pthread_sigmask(signal.SIG_BLOCK, []); \
+                one = subprocess.Popen(['sleep', '60']); one.terminate(); assert one.wait(5) == -15";
+    for apart in [false, true] {
+        let (ok, told) = limited(&everything(), &Limits { apart, ..Limits::default() }, code);
+        assert!(ok, "{apart}: {told}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_socket_is_covered_wherever_its_list_is_and_nothing_else_is() {
+    let folder = tempfile::tempdir_in("/tmp").unwrap();
+    let (socket, file) = (folder.path().join("s"), folder.path().join("f"));
+    std::fs::write(&file, "kept").unwrap();
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let code = format!(
+        "import socket; assert open({file:?}).read() == 'kept'\n\
+         try: socket.socket(socket.AF_UNIX).connect({socket:?})\n\
+         except OSError as error: print(error)\n\
+         else: print('connected')"
+    );
+    let connects = |no_network: bool| {
+        let limits = Limits { apart: true, no_network, ..Limits::default() };
+        let (ok, told) = limited(&everything(), &limits, &code);
+        assert!(ok, "{told}");
+        told.contains("connected")
+    };
+    assert!(connects(false), "a service may be there, where the network is on for it");
+    assert!(!connects(true));
+}
+
+#[test]
 fn a_command_does_not_outlive_the_tool() {
     let tool = itself().get_program().to_owned();
     for flags in ["'--no-network'", "'--no-network', '--apart'", "'--apart'"] {
