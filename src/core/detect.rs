@@ -4,6 +4,7 @@ mod app;
 pub mod knowledge;
 mod manager;
 mod package;
+mod prose;
 pub mod sight;
 
 use std::fmt;

@@ -5,7 +5,7 @@ use super::{
     knowledge::{Ecosystem, Framework, Kind, Knowledge, Pattern},
     manager::{self, Roots},
     package::{Asked, Package, Packages, claim, versions},
-    sight::{Prose, Sight, View},
+    sight::{Sight, View},
 };
 use crate::core::{
     edit::dependencies::serves,
@@ -56,9 +56,7 @@ impl<'a> Scene<'a> {
             others.sort_unstable();
             let ecosystem = self.ecosystem(package);
             let (folders, own) = (&self.known.folders, &ecosystem.aside);
-            let prose =
-                Prose { comments: &ecosystem.comments, quotes: &ecosystem.quotes, manifests: &ecosystem.manifests };
-            View::new(self.sight, prose, &package.folder, &others, |name, folder| {
+            View::new(self.sight, ecosystem, &package.folder, &others, |name, folder| {
                 if folder {
                     folders.aside.contains(name) || own.contains(name) || name.contains("{{")
                 } else {

@@ -3,6 +3,7 @@
 use std::{
     cell::OnceCell,
     collections::{BTreeMap, BTreeSet},
+    ops::Range,
 };
 
 use anyhow::{Context as _, Result};
@@ -10,6 +11,7 @@ use regex::Regex;
 use semver::VersionReq;
 use serde::Deserialize;
 
+use super::prose::Marks;
 use crate::core::{
     glob::Glob,
     manifest::named::Scope,
@@ -68,11 +70,16 @@ pub struct Ecosystem {
     pub either: bool,
     /// Endings of source files.
     pub sources: BTreeSet<String>,
-    /// What a line of a comment begins with, and what long texts stand between: nothing in these is code.
+    /// What comments begin with, those that end with their line and others; what long texts stand between, and those that
+    /// end in their line: see `prose::Marks`.
     #[serde(default)]
-    pub comments: Vec<String>,
+    comments: Vec<String>,
     #[serde(default)]
-    pub quotes: Vec<String>,
+    blocks: Vec<[String; 2]>,
+    #[serde(default)]
+    quotes: Vec<String>,
+    #[serde(default)]
+    strings: Vec<String>,
     /// More names of folders as in `folders.toml`.
     #[serde(default)]
     pub aside: BTreeSet<String>,
@@ -98,6 +105,13 @@ pub struct Ecosystem {
     pub made: Vec<Made>,
     #[serde(default)]
     pub framework: Vec<Framework>,
+}
+
+impl Ecosystem {
+    #[must_use]
+    pub fn marks(&self) -> Marks<'_> {
+        Marks { comments: &self.comments, blocks: &self.blocks, quotes: &self.quotes, strings: &self.strings }
+    }
 }
 
 /// The first whose signs hold is the language of an app.
@@ -263,14 +277,14 @@ impl Pattern {
     /// Where it matches first.
     #[must_use]
     pub fn find(&self, text: &str) -> Option<usize> {
-        self.find_where(text, |_| true)
+        self.find_where(text, |_| true).map(|place| place.start)
     }
 
     /// Where it matches first among the places that are asked for.
     #[must_use]
-    pub fn find_where(&self, text: &str, is_wanted: impl Fn(usize) -> bool) -> Option<usize> {
+    pub fn find_where(&self, text: &str, is_wanted: impl Fn(Range<usize>) -> bool) -> Option<Range<usize>> {
         let compiled = self.compiled.get_or_init(|| Regex::new(&format!("(?m){}", self.written)).ok());
-        compiled.as_ref()?.find_iter(text).map(|found| found.start()).find(|at| is_wanted(*at))
+        compiled.as_ref()?.find_iter(text).map(|found| found.range()).find(|place| is_wanted(place.clone()))
     }
 
     #[cfg(test)]
@@ -356,6 +370,9 @@ impl Knowledge {
         self.folders.skip.iter().try_for_each(Glob::check)?;
         [&self.folders.aside_files, &self.folders.telling].into_iter().try_for_each(Pattern::check)?;
         for ecosystem in &self.ecosystems {
+            let marks = [&ecosystem.comments, &ecosystem.quotes, &ecosystem.strings].into_iter().flatten();
+            let is_empty = marks.chain(ecosystem.blocks.iter().flatten()).any(String::is_empty);
+            anyhow::ensure!(!is_empty, "an empty mark beside {}", ecosystem.manifests[0].written());
             ecosystem
                 .manifests
                 .iter()

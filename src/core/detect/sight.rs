@@ -3,10 +3,15 @@
 use std::{
     cell::{OnceCell, RefCell},
     collections::HashMap,
+    ops::Range,
     rc::Rc,
 };
 
-use super::{Evidence, knowledge::Pattern};
+use super::{
+    Evidence,
+    knowledge::{Ecosystem, Pattern},
+    prose::Prose,
+};
 use crate::core::{
     anchor::line_of,
     glob::Glob,
@@ -118,34 +123,10 @@ pub fn shorten(line: &str) -> String {
     line.char_indices().nth(SHOWN).map_or(line, |(end, _)| &line[..end]).to_owned()
 }
 
-/// What is written for readers, in the files of an ecosystem.
-#[derive(Clone, Copy)]
-pub struct Prose<'s> {
-    pub comments: &'s [String],
-    pub quotes: &'s [String],
-    /// All of these files is looked at.
-    pub manifests: &'s [Glob],
-}
-
-impl Prose<'_> {
-    /// Whether a place of a file is in a comment of lines, or in a long text.
-    fn holds(self, file: &str, text: &str, at: usize) -> bool {
-        let name = file.rsplit('/').next().unwrap_or(file);
-        if self.manifests.iter().any(|glob| glob.matches(name)) {
-            return false;
-        }
-        let at = text.len() - text[at..].trim_start().len();
-        let before = &text[..at];
-        let line = text[before.rfind('\n').map_or(0, |end| end + 1)..].trim_start();
-        self.comments.iter().any(|comment| line.starts_with(comment))
-            || self.quotes.iter().any(|quote| before.matches(quote.as_str()).count() % 2 == 1)
-    }
-}
-
 /// The files of one package: those below its folder that are neither another package's nor aside.
 pub struct View<'s> {
     pub sight: &'s Sight<'s>,
-    prose: Prose<'s>,
+    ecosystem: &'s Ecosystem,
     folder: String,
     /// Relative to the folder, sorted.
     files: Vec<&'s str>,
@@ -153,6 +134,8 @@ pub struct View<'s> {
     near: OnceCell<Vec<&'s str>>,
     /// Of these, the ones whose paths tell of a login.
     telling: OnceCell<Vec<&'s str>>,
+    /// Of files in which something was found.
+    prose: RefCell<HashMap<&'s str, Rc<Prose>>>,
 }
 
 impl<'s> View<'s> {
@@ -160,7 +143,7 @@ impl<'s> View<'s> {
     /// files.
     pub fn new(
         sight: &'s Sight<'s>,
-        prose: Prose<'s>,
+        ecosystem: &'s Ecosystem,
         folder: &str,
         others: &[&str],
         is_aside: impl Fn(&str, bool) -> bool,
@@ -193,7 +176,15 @@ impl<'s> View<'s> {
                 files.push(inside);
             }
         }
-        Self { sight, prose, folder: folder.to_owned(), files, near: OnceCell::new(), telling: OnceCell::new() }
+        Self {
+            sight,
+            ecosystem,
+            folder: folder.to_owned(),
+            files,
+            near: OnceCell::new(),
+            telling: OnceCell::new(),
+            prose: RefCell::default(),
+        }
     }
 
     #[must_use]
@@ -227,22 +218,24 @@ impl<'s> View<'s> {
     pub fn place(&self, globs: &[Glob], pattern: &Pattern) -> Option<Evidence> {
         if globs.iter().any(|glob| glob.prefix().is_empty()) {
             let near = self.near().iter().filter(|file| globs.iter().any(|glob| glob.matches(file)));
-            return self.first(near, TEXTS, pattern);
+            return self.first(near, TEXTS, pattern, Prose::holds);
         }
         // Few files have a beginning that is told, and these stand together.
         let mut files: Vec<&str> = self.matching(globs).collect();
         files.sort_by_key(|file| nearness(file));
         files.dedup();
-        self.first(&files, TEXTS, pattern)
+        self.first(&files, TEXTS, pattern, Prose::holds)
     }
 
-    /// The same, only in files whose paths tell of a login, and in the few that are nearest.
+    /// The same, only in files whose paths tell of a login, and in the few that are nearest. Long texts count: a login that
+    /// is not seen does harm, one that is not there does none.
     #[must_use]
     pub fn telling(&self, globs: &[Glob], pattern: &Pattern, tells: &Pattern) -> Option<Evidence> {
         let telling = || self.near().iter().copied().filter(|file| tells.find(file).is_some()).collect();
         let ours = |file: &&&str| globs.iter().any(|glob| glob.matches(file));
-        self.first(self.telling.get_or_init(telling).iter().filter(ours), TELLING, pattern)
-            .or_else(|| self.first(self.near().iter().filter(ours), NEAREST, pattern))
+        let is_hidden = Prose::comments_hold;
+        self.first(self.telling.get_or_init(telling).iter().filter(ours), TELLING, pattern, is_hidden)
+            .or_else(|| self.first(self.near().iter().filter(ours), NEAREST, pattern, is_hidden))
     }
 
     /// The files, those nearest to the app's folder first.
@@ -259,6 +252,7 @@ impl<'s> View<'s> {
         files: impl IntoIterator<Item = &'f &'s str>,
         most: usize,
         pattern: &Pattern,
+        is_hidden: impl Fn(&Prose, &Range<usize>) -> bool,
     ) -> Option<Evidence>
     where
         's: 'f,
@@ -266,11 +260,31 @@ impl<'s> View<'s> {
         files.into_iter().take(most).find_map(|file| {
             let path = self.whole(file);
             let text = self.sight.text(&path)?;
-            let at = pattern.find_where(text.raw(), |at| !self.prose.holds(file, text.raw(), at))?;
-            let at = at + text.raw()[at..].len() - text.raw()[at..].trim_start().len();
-            Some(self.sight.evidence(&path, line_of(text.raw(), at)))
+            let raw = text.raw();
+            let is_manifest = self.is_manifest(file);
+            let place = pattern.find_where(raw, |place| {
+                is_manifest || !is_hidden(&self.prose(file, raw), &without_margins(raw, place))
+            })?;
+            Some(self.sight.evidence(&path, line_of(raw, without_margins(raw, place).start)))
         })
     }
+
+    /// All of these files is looked at.
+    fn is_manifest(&self, file: &str) -> bool {
+        let name = file.rsplit('/').next().unwrap_or(file);
+        self.ecosystem.manifests.iter().any(|glob| glob.matches(name))
+    }
+
+    fn prose(&self, file: &'s str, text: &str) -> Rc<Prose> {
+        let mut known = self.prose.borrow_mut();
+        known.entry(file).or_insert_with(|| Rc::new(Prose::of(text, self.ecosystem.marks()))).clone()
+    }
+}
+
+/// A match begins where something is written, if need be behind it.
+fn without_margins(text: &str, place: Range<usize>) -> Range<usize> {
+    let start = text.len() - text[place.start..].trim_start().len();
+    start..start.max(place.start + text[place.clone()].trim_end().len())
 }
 
 fn nearness(file: &str) -> (usize, &str) {
