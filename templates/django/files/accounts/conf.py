@@ -339,7 +339,7 @@ def from_environment(values: Mapping[str, str]) -> Conf:
         base_url=base_url,
         app_name=values.get("AUTH_APP_NAME", "app"),
 [%- if db == "postgres" %]
-        database=database.from_url(required(values, "DATABASE_URL", database.FIX)),
+        database=database.from_environment(values),
 [%- else %]
         database=database.from_url(values.get("DATABASE_URL")),
 [%- endif %]

@@ -1,13 +1,14 @@
 """The database of accounts: which one it is, and how its transactions keep apart."""
 
 [% if db == "postgres" -%]
+from collections.abc import Mapping
 from typing import Any
 
 import psycopg
 from django.core.exceptions import ImproperlyConfigured
 from psycopg.conninfo import conninfo_to_dict
 
-from .variables import SettingError, is_loopback
+from .variables import SettingError, is_loopback, required
 
 ENGINE = "django.db.backends.postgresql"
 # What `startproject` writes, and what is the same already.
@@ -24,6 +25,24 @@ NAMES = {
 # Also where the server's own default is another: what is read after a lock was waited for is what
 # others have written.
 ISOLATION = psycopg.IsolationLevel.READ_COMMITTED
+# Variables by which the library would connect to another server than the URL names.
+ELSEWHERE = ("PGHOSTADDR", "PGSERVICE", "PGSERVICEFILE")
+# Unless the URL says otherwise. Nobody waits without end: neither for a server that is gone, nor
+# for who holds an account and does nothing.
+DEFAULTS = {
+    "connect_timeout": 5,
+    "tcp_user_timeout": 10_000,
+    "keepalives_idle": 30,
+    "options": "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s",
+}
+
+
+def from_environment(values: Mapping[str, str]) -> dict[str, Any]:
+    for name in ELSEWHERE:
+        if name in values:
+            why = "would lead elsewhere than DATABASE_URL"
+            raise SettingError(name, why, "Unset it.")
+    return from_url(required(values, "DATABASE_URL", FIX))
 
 
 def from_url(text: str) -> dict[str, Any]:
@@ -43,7 +62,7 @@ def from_url(text: str) -> dict[str, Any]:
         why = "would send accounts without TLS to a server that was verified"
         raise SettingError("DATABASE_URL", why, FIX)
     named = {django: str(said.pop(name, "")) for name, django in NAMES.items()}
-    options = {"connect_timeout": 5, **said, "isolation_level": ISOLATION}
+    options = {**DEFAULTS, **said, "isolation_level": ISOLATION}
     return {"ENGINE": ENGINE, **named, "OPTIONS": options}
 
 

@@ -53,19 +53,20 @@ def request_change(request: HttpRequest) -> JsonResponse:
     if tells:
         mail.outbox.send(mail.notice(user.email, REQUESTED, visit.ip))
     if may_mail:
-        mail.outbox.run(lambda: write_link(user.pk, new_email))
+        mail.outbox.run(lambda: write_link(user, new_email))
     return accepted()
 
 
 @transaction.atomic
-def write_link(user_id: str, new_email: str) -> EmailMessage | None:
+def write_link(user: User, new_email: str) -> EmailMessage | None:
+    held = store.hold(user.pk)
+    # Nothing for who asked in a session that has ended meanwhile.
+    if held is None or held.epoch != user.epoch or not held.is_active:
+        return None
     if User.objects.filter(email=new_email).exists():
         return mail.already_registered(new_email)
-    user = User.objects.select_for_update().filter(pk=user_id).first()
-    if user is None:
-        return None
     seconds = conf.current().policy.email_token
-    token = tokens.issue(Purpose.EMAIL_CHANGE, user, seconds, new_email=new_email)
+    token = tokens.issue(Purpose.EMAIL_CHANGE, held, seconds, new_email=new_email)
     return mail.email_change(new_email, token)
 
 

@@ -1,12 +1,14 @@
 """Accounts, and what the module keeps about them."""
 
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Any, ClassVar
+from types import MappingProxyType
+from typing import Any, ClassVar, Self
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.contrib.sessions.base_session import AbstractBaseSession
-from django.db import models
+from django.db import models, transaction
 from django.utils import timezone
 
 from . import addresses, passwords
@@ -64,6 +66,46 @@ class User(AbstractBaseUser, PermissionsMixin):
     REQUIRED_FIELDS: ClassVar[list[str]] = []
 
     objects: ClassVar[UserManager] = UserManager()
+
+    # What a save leaves as the database has it by then, unless it was changed in memory.
+    KEPT: ClassVar = (
+        "email",
+        "password",
+        "password_changed_at",
+        "verified_at",
+        "is_active",
+        "failed_logins",
+    )
+    # Those, as they were read.
+    as_read: Mapping[str, Any] = MappingProxyType({})
+
+    @classmethod
+    def from_db(cls, *args: Any, **kwargs: Any) -> Self:
+        user = super().from_db(*args, **kwargs)
+        user.remember(cls.KEPT)
+        return user
+
+    def refresh_from_db(
+        self,
+        using: str | None = None,
+        fields: Iterable[str] | None = None,
+        from_queryset: "models.QuerySet[User] | None" = None,
+    ) -> None:
+        names = None if fields is None else list(fields)
+        super().refresh_from_db(using, names, from_queryset)
+        self.remember(self.KEPT if names is None else names)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """In one transaction with what `signals.saving` does before."""
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+        self.remember(self.KEPT)
+
+    def remember(self, names: Iterable[str]) -> None:
+        """Without what was not read: looking would read it."""
+        had = self.__dict__
+        read = {name: had[name] for name in names if name in had and name in self.KEPT}
+        self.as_read = {**self.as_read, **read}
 
     def __str__(self) -> str:
         """Without the address: a log should not collect them."""

@@ -30,6 +30,8 @@ from .models import Event, MailToken, Session, Throttle, User
 [%- endif %]
 
 MAX_LINES = 1_000
+# So many rows are removed at a time.
+BATCH = 1_000
 
 
 class OperatorError(Exception):
@@ -45,7 +47,9 @@ def act(command: str, whom: str | None) -> str:
         "revoke": ("sessions_revoked", {"epoch": F("epoch") + 1}),
     }
     event, values = changes[command]
-    ids = list(find(whom).values_list("pk", flat=True))
+    # All of them, before anything of theirs: a sign-in that holds one may be at another's session.
+    held = find(whom).select_for_update().order_by("pk")
+    ids = list(held.values_list("pk", flat=True))
     for user_id in ids:
         User.objects.filter(pk=user_id).update(**values)
         store.end_all(user_id)
@@ -81,13 +85,26 @@ def trail(whom: str | None) -> list[str]:
 def purge() -> str:
     """Removes what no query would accept any more. The audit trail is the owner's to cut."""
     at = timezone.now()
-    rows, _ = Session.objects.filter(expire_date__lte=at).delete()
-    rows += MailToken.objects.filter(expires_at__lte=at).delete()[0]
+    rows = swept(Session.objects.filter(expire_date__lte=at))
+    rows += swept(MailToken.objects.filter(expires_at__lte=at))
 [%- if module.oidc %]
-    rows += OidcTransaction.objects.filter(expires_at__lte=at).delete()[0]
+    rows += swept(OidcTransaction.objects.filter(expires_at__lte=at))
 [%- endif %]
 [%- if module.tokens %]
-    rows += TokenFamily.objects.filter(expires_at__lte=at).delete()[0]
+    rows += swept(TokenFamily.objects.filter(expires_at__lte=at))
 [%- endif %]
-    rows += Throttle.objects.filter(expires_at__lte=at).delete()[0]
+    rows += swept(Throttle.objects.filter(expires_at__lte=at))
     return f"accounts: purge: {rows} row(s)"
+
+
+def swept(over: QuerySet[Any]) -> int:
+    """How many rows went. What somebody else holds is left for the next time: neither waits for the
+    other."""
+    rows, found = 0, BATCH
+    while found == BATCH:
+        with transaction.atomic():
+            mine = over.select_for_update(skip_locked=True)
+            some = list(mine.values_list("pk", flat=True)[:BATCH])
+            rows += over.filter(pk__in=some).delete()[0]
+        found = len(some)
+    return rows

@@ -58,6 +58,9 @@ def register(request: HttpRequest) -> JsonResponse:
 
 def insert(email: str, password_hash: str) -> User | None:
     """The unique index decides between parallel registrations (ASVS 15.4.2)."""
+    # Looked for first: databases write what they refuse to their logs, with what was sent.
+    if User.objects.filter(email=email).exists():
+        return None
     try:
         with transaction.atomic():
             return User.objects.create(email=email, password=password_hash)

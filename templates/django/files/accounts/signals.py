@@ -5,7 +5,7 @@ from collections.abc import Collection
 from typing import Any
 
 from django.contrib.auth.signals import user_logged_in
-from django.db.models import F
+from django.db import transaction
 from django.db.models.signals import pre_save
 
 from . import store
@@ -17,13 +17,24 @@ def connect() -> None:
     pre_save.connect(saving, User, dispatch_uid="accounts.saving")
 
 
+@transaction.atomic
 def saving(
     sender: Any, instance: User, update_fields: Collection[str] | None, **_: Any
 ) -> None:
-    """Whoever is locked out, or let in again, begins anew: no session and no link of before opens
-    the account."""
-    if update_fields is not None and "is_active" not in update_fields:
+    """Whoever is locked out, or let in again, or gets another password, begins anew: no session and
+    no link of before opens the account. What was not changed in memory stays as others have left it
+    since it was read, and the epoch never goes down."""
+    written = {*User.KEPT, "epoch"}
+    if update_fields is not None:
+        written &= set(update_fields)
+    held = store.hold(instance.pk) if written else None
+    if held is None:
         return
-    same = User.objects.filter(pk=instance.pk)
-    if same.exclude(is_active=instance.is_active).update(epoch=F("epoch") + 1):
-        instance.epoch = same.values_list("epoch", flat=True).get()
+    for name in written.intersection(instance.as_read):
+        if getattr(instance, name) == instance.as_read[name]:
+            setattr(instance, name, getattr(held, name))
+    renewing = written & {"is_active", "password"}
+    if any(getattr(instance, name) != getattr(held, name) for name in renewing):
+        held.epoch += 1
+        User.objects.filter(pk=held.pk).update(epoch=held.epoch)
+    instance.epoch = held.epoch

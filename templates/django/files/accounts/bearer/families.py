@@ -103,9 +103,14 @@ def next_token(family: TokenFamily) -> str:
 
 
 def of_refresh_token(token: str) -> TokenFamily | None:
-    """The family of a refresh token, if it lives. Notes the use, and holds the row until the
-    transaction ends, so that uses of one family take turns, and a revocation comes wholly before
-    or after."""
+    """The family of a refresh token, if it lives. Notes the use, and holds the account and the row
+    until the transaction ends, so that uses of one family take turns, and a revocation comes wholly
+    before or after."""
+    owners = RefreshToken.objects.filter(token_hash=digest(token))
+    user_id = owners.values_list("family__user_id", flat=True).first()
+    # Only what is read after it was waited for is what others have left.
+    if user_id is None or store.hold(user_id) is None:
+        return None
     held = living().select_for_update(of=("self",))
     family = held.filter(refresh_tokens__token_hash=digest(token)).first()
     if family is not None:

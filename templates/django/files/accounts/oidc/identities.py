@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 
@@ -71,11 +71,13 @@ def owner_or_new(request: HttpRequest, provider: Provider, person: Person) -> Us
 
 def owner_of(person: Person) -> User | None:
     """Held: the account stays as it is until the transaction ends."""
-    held = User.objects.select_for_update(of=("self",))
-    owner = held.filter(
-        identities__issuer=person.issuer, identities__subject=person.subject
-    ).first()
-    if owner is not None and (not owner.is_active or owner.verified_at is None):
+    known = Identity.objects.filter(issuer=person.issuer, subject=person.subject)
+    user_id = known.values_list("user_id", flat=True).first()
+    owner = store.hold(user_id) if user_id is not None else None
+    # It may have been unlinked while the account was waited for.
+    if owner is None or not known.filter(user=owner).exists():
+        return None
+    if not owner.is_active or owner.verified_at is None:
         raise Refused("account_disabled")
     return owner
 
@@ -135,6 +137,12 @@ def create(email: str) -> User:
 
 def insert(user: User, provider: Provider, person: Person) -> bool:
     """False if the identity, or another one of this provider, is linked already."""
+    theirs = Q(issuer=person.issuer, subject=person.subject)
+    # Looked for first: databases write what they refuse to their logs, with what was sent.
+    if Identity.objects.filter(
+        theirs | Q(user=user, provider=provider.preset.id)
+    ).exists():
+        return False
     try:
         with transaction.atomic():
             Identity.objects.create(

@@ -10,9 +10,10 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
-from .. import conf
+from .. import conf, store
 from ..guards import session_of
 from ..models import OidcTransaction, User
+from ..problem import Problem
 from ..randomness import digest, random
 from .settings import Provider
 from .underway import Intent, Opened, Taken
@@ -32,6 +33,9 @@ def open_one(
     browser's cookie must hold comes second."""
     opened, at = Opened(), timezone.now()
     with transaction.atomic():
+        # Nothing may refer to an account that is being deleted.
+        if user is not None and store.hold(user.pk) is None:
+            raise Problem("not_signed_in")
         browser = known_browser(request) or random()
         make_room(browser)
         OidcTransaction.objects.create(

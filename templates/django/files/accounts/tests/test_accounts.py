@@ -1,5 +1,12 @@
 """Sign-up, confirmation, sign-in, and what answers reveal."""
 
+from django.contrib.auth.hashers import make_password
+from django.db import connection
+from django.db.models import F
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from accounts import email_change
 from accounts.models import User
 
 from .site import OTHER_PASSWORD, PASSWORD, SiteTestCase
@@ -32,6 +39,69 @@ class Accounts(SiteTestCase):
         self.assertIn("has an account already", told)
         wrong = stranger.login("ada@example.org", OTHER_PASSWORD)
         self.assertEqual(wrong.status_code, 401)
+
+    def test_a_known_address_is_not_written_to_the_log_of_the_database(self) -> None:
+        """LOG-03: what a database refuses, it may log with what was sent"""
+        self.member()
+        with CaptureQueriesContext(connection) as asked:
+            self.browser("192.0.2.2").register("ada@example.org", OTHER_PASSWORD)
+        made = [query for query in asked if "argon2" in query["sql"]]
+        self.assertEqual(made, [])
+
+    def test_a_save_of_what_was_read_before_takes_nothing_back(self) -> None:
+        """SES-10, RST-03"""
+        self.member()
+        old, new = User.objects.get(), make_password(OTHER_PASSWORD)
+        User.objects.update(
+            password=new,
+            epoch=F("epoch") + 1,
+            failed_logins=7,
+            email="lovelace@example.org",
+            verified_at=None,
+            is_active=False,
+        )
+        old.is_staff = True
+        old.save()
+        self.assertEqual((old.password, old.epoch), (new, 1))
+        now = User.objects.get()
+        self.assertEqual((now.password, now.epoch), (new, 1))
+        self.assertEqual((now.failed_logins, now.verified_at), (7, None))
+        self.assertEqual(now.email, "lovelace@example.org")
+        self.assertEqual((now.is_staff, now.is_active), (True, False))
+        # What was changed in memory counts, also with what was read anew.
+        now.refresh_from_db()
+        now.verified_at = timezone.now()
+        now.save()
+        self.assertIsNotNone(User.objects.get().verified_at)
+
+    def test_a_password_that_was_typed_in_meanwhile_ends_what_was_before(self) -> None:
+        """SES-10, RST-03: as `manage.py changepassword` waits for it"""
+        for fields in (None, ["password"]):
+            with self.subTest(fields=fields):
+                User.objects.all().delete()
+                ada = self.member()
+                waits = User.objects.get()
+                User.objects.update(epoch=F("epoch") + 1)
+                self.assertEqual(ada.get("/mine").status_code, 401)
+                ada.login("ada@example.org")
+                before = User.objects.get().epoch
+                waits.set_password(OTHER_PASSWORD)
+                waits.save(update_fields=fields)
+                self.assertEqual(User.objects.get().epoch, before + 1)
+                self.assertEqual(ada.get("/mine").status_code, 401)
+                self.assertTrue(waits.check_password(OTHER_PASSWORD))
+                waits.save()
+                self.assertEqual(User.objects.get().epoch, before + 1)
+
+    def test_a_link_is_not_written_for_a_session_that_ended(self) -> None:
+        """EML-05, SES-10"""
+        self.member()
+        user = User.objects.get()
+        User.objects.update(epoch=F("epoch") + 1)
+        self.assertIsNone(email_change.write_link(user, "lovelace@example.org"))
+        user = User.objects.get()
+        User.objects.update(is_active=False)
+        self.assertIsNone(email_change.write_link(user, "lovelace@example.org"))
 
     def test_wrong_passwords_and_unknown_addresses_look_alike(self) -> None:
         """REG-02"""

@@ -204,6 +204,9 @@ class Settings(SimpleTestCase):
             ("DATABASE_URL", "postgres://127.0.0.1,db.app.test/app"),
             ("DATABASE_URL", "postgres:///app"),
             ("DATABASE_URL", "postgres://127.0.0.1/app?service=x"),
+            ("PGHOSTADDR", "192.0.2.1"),
+            ("PGSERVICE", "x"),
+            ("PGSERVICEFILE", "/etc/x"),
 [%- else %]
             ("DATABASE_URL", "sqlite://"),
 [%- endif %]
@@ -258,6 +261,9 @@ class Settings(SimpleTestCase):
         given = database.from_url(url)
         self.assertEqual((given["HOST"], given["PASSWORD"]), ("db.app.test", "se@cret"))
         self.assertEqual(given["OPTIONS"]["sslmode"], "verify-full")
+        self.assertIn("lock_timeout", given["OPTIONS"]["options"])
+        given = database.from_url(f"{url}&options=")
+        self.assertEqual(given["OPTIONS"]["options"], "")
 [%- endif %]
 
     def test_a_database_that_undoes_counts_ends_the_start(self) -> None:
