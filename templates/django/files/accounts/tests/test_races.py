@@ -92,7 +92,7 @@ class Races(CommittedTestCase):
         """RAC-05: a sign-in holds an account, and may end a session of another one's"""
         self.member()
         self.member("eve@example.org", "192.0.2.9")
-        first, last = User.objects.order_by("pk")
+        first, last = User.objects.order_by("created_at")
         with ThreadPoolExecutor(1) as pool:
             with transaction.atomic():
                 store.hold(last.pk)
