@@ -36,7 +36,7 @@ pub fn settle<'d>(context: &Context, dirs: impl IntoIterator<Item = &'d Path>) -
                 None => _ = without.insert(folder.to_owned()),
                 Some(disk) if counts(context, folder, &dir) => {
                     if folder != dir {
-                        journal::is_own(&disk)?;
+                        journal::refuse_others(&disk)?;
                     }
                     found |= settled(context, &disk)?;
                 }

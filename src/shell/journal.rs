@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::Context as _;
 use cap_std::fs::{MetadataExt as _, PermissionsExt as _};
+use rustix::fs::Uid;
 use serde::{Deserialize, Serialize};
 
 use super::disk::{Disk, Read, nothing_there};
@@ -197,21 +198,23 @@ pub(super) fn foreign_journal(why: &str) -> anyhow::Error {
 /// Refuses a journal that another user has put there: in a folder above the one that was named, they may.
 ///
 /// # Errors
-/// When it is another user's, or none can tell.
-pub fn is_own(disk: &Disk) -> anyhow::Result<()> {
-    let me = rustix::process::geteuid().as_raw();
-    let is_mine = |path: &str| match disk.dir().symlink_metadata(path) {
-        Ok(meta) => meta.uid() == me && !meta.is_symlink(),
-        Err(error) => nothing_there(&error),
-    };
-    if is_mine(JOURNAL) && is_mine(READY) {
+/// When it is another user's, or cannot be looked at.
+pub fn refuse_others(disk: &Disk) -> anyhow::Result<()> {
+    if belongs_to(disk, rustix::process::geteuid()) {
         return Ok(());
     }
     Err(Problem::problem(
-        format!("`{JOURNAL}` in {} is another user's", disk.root().display()),
+        format!("`{JOURNAL}` in {} is another user's, or leads elsewhere", disk.root().display()),
         "run the command as that user, or delete the folder if nobody was interrupted there",
     )
     .into())
+}
+
+pub(super) fn belongs_to(disk: &Disk, user: Uid) -> bool {
+    [JOURNAL, READY].iter().all(|path| match disk.dir().symlink_metadata(path) {
+        Ok(meta) => meta.uid() == user.as_raw() && !meta.is_symlink(),
+        Err(error) => nothing_there(&error),
+    })
 }
 
 pub(super) fn is_symlink(disk: &Disk, path: &str) -> bool {

@@ -8,7 +8,10 @@ use std::{
 use rustix::io::Errno;
 
 use super::{steps::Moment, *};
-use crate::core::project::{RelPath, Text};
+use crate::{
+    core::project::{RelPath, Text},
+    shell::journal::belongs_to,
+};
 
 mod faults;
 mod power;
@@ -265,6 +268,28 @@ fn a_journal_that_is_no_text_is_refused_and_not_waited_for() {
         make(&disk.root().join(READY));
         assert!(problem(&recover(&disk).unwrap_err()).what.contains("no readable record"));
     }
+}
+
+#[test]
+fn a_journal_belongs_to_one_user_and_is_no_link() {
+    let (me, other) = (rustix::process::geteuid(), rustix::fs::Uid::from_raw(1 << 20));
+    let (keep, disk) = project();
+    assert!(belongs_to(&disk, me), "where there is none, it is nobody else's");
+    fs::create_dir(disk.root().join(JOURNAL)).unwrap();
+    fs::write(disk.root().join(READY), "{}").unwrap();
+    assert!(belongs_to(&disk, me) && !belongs_to(&disk, other));
+    fs::rename(disk.root().join(READY), keep.path().join("elsewhere")).unwrap();
+    symlink(keep.path().join("elsewhere"), disk.root().join(READY)).unwrap();
+    assert!(!belongs_to(&disk, me));
+}
+
+#[test]
+fn a_journal_that_holds_what_no_run_writes_is_left_to_the_user() {
+    let (_keep, disk) = project();
+    fs::create_dir_all(disk.root().join(JOURNAL).join("photos")).unwrap();
+    let error = recover(&disk).unwrap_err();
+    assert!(problem(&error).what.contains("holds what no run writes"), "{error:#}");
+    assert!(disk.root().join(JOURNAL).join("photos").is_dir());
 }
 
 #[cfg(target_os = "linux")]
